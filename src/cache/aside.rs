@@ -1,0 +1,330 @@
+//! Moves outputs out of a command's way and puts them back if it fails; keeps what nobody made.
+//!
+//! All moves are renames. A folder that is an output as a whole moves as a whole. Knows the
+//! workspace and the state; no store.
+
+use std::collections::HashMap;
+use std::io::ErrorKind;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use super::beneath::Folder;
+use super::digest::Digest;
+use super::entry::{Entry, EntryPath, Kind};
+use super::journal::{Moved, Note, Place};
+use super::kept::{below, exists, hash_file, move_to, remove};
+use super::rebuilder::Cache;
+use super::tree::TreeError;
+use crate::path::RelPath;
+use crate::plan::{Output, OutputKind, PlanStep};
+use crate::sys::fs::{FsError, TEMP_PREFIX, rename};
+
+/// The outputs of a step, moved out of the way.
+#[derive(Debug)]
+#[must_use = "what was set aside must be put back or discarded"]
+pub struct Aside {
+    /// In the journal; `None` for a step without outputs.
+    number: Option<u64>,
+    identity: String,
+    outputs: Vec<Output>,
+    moved: Vec<Moved>,
+    /// What the last record said of these outputs.
+    known: Vec<Entry>,
+}
+
+impl Cache {
+    /// Moves everything that the outputs of `step` cover out of the way, and makes the folders
+    /// that they will be in.
+    ///
+    /// # Errors
+    ///
+    /// When something cannot be moved; then all is in its place again.
+    pub fn set_aside(&self, step: &PlanStep) -> Result<Aside, FsError> {
+        let identity = step.identity();
+        let known = self
+            .state
+            .last(&identity)
+            .map(|last| last.outputs)
+            .unwrap_or_default();
+        let (outputs, moved) = (step.outputs.clone(), Vec::new());
+        let mut aside = Aside {
+            number: None,
+            identity,
+            outputs,
+            moved,
+            known,
+        };
+        if step.outputs.is_empty() {
+            return Ok(aside);
+        }
+        let number = self.with_bench(|bench| bench.begin(&aside.identity, &aside.outputs))?;
+        aside.number = Some(number);
+        if let Err(error) = self.take_outputs(number, &mut aside) {
+            self.bring_back(number, &aside.moved)?;
+            return Err(error);
+        }
+        Ok(aside)
+    }
+
+    fn take_outputs(&self, number: u64, aside: &mut Aside) -> Result<(), FsError> {
+        for path in self.units(&aside.outputs)? {
+            aside
+                .moved
+                .extend(self.take(number, aside.moved.len(), &path)?);
+        }
+        self.prune(&aside.outputs);
+        self.write(&Note::Ready { number })?;
+        aside
+            .outputs
+            .iter()
+            .filter(|output| !output.negated)
+            .try_for_each(|output| self.make_parent(output))
+    }
+
+    /// Moves one path out of the way, if something is there.
+    fn take(&self, number: u64, count: usize, path: &RelPath) -> Result<Option<Moved>, FsError> {
+        let (folder, name) = match Folder::of_real(&self.root, path) {
+            Ok(found) => found,
+            Err(error) if error.is_not_found() => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let from = folder.at(name);
+        if !exists(&from) {
+            return Ok(None);
+        }
+        self.tree.forget(path);
+        let place = format!("{number}-{count}");
+        let beside = path
+            .parent()
+            .unwrap_or_default()
+            .join(format!("{TEMP_PREFIX}{}-{place}", self.bench_name).as_bytes());
+        for place in [Place::Bench(place), Place::Beside(beside)] {
+            let moved = Moved {
+                from: path.clone(),
+                place,
+            };
+            self.write(&Note::Moved {
+                number,
+                moved: moved.clone(),
+            })?;
+            match rename(&from, &self.place(&moved.place)?) {
+                Ok(()) => return Ok(Some(moved)),
+                Err(error) if error.source.kind() == ErrorKind::CrossesDevices => {}
+                Err(error) => return Err(folder.told(name, error)),
+            }
+        }
+        Err(FsError::new(
+            "move",
+            path.under(&self.root),
+            ErrorKind::CrossesDevices,
+        ))
+    }
+
+    /// Puts back what was set aside, after the command failed. What it left of its outputs goes to
+    /// the folder returned, in place of what an earlier failure left there.
+    ///
+    /// # Errors
+    ///
+    /// When something cannot be moved; then it stays in `.pipe/aside`, and the next run tries again.
+    pub fn put_back(&self, aside: Aside) -> Result<Option<PathBuf>, FsError> {
+        let Some(number) = aside.number else {
+            return Ok(None);
+        };
+        let left = self.clear(&aside.identity, &aside.outputs)?;
+        self.write(&Note::Cleared { number })?;
+        self.bring_back(number, &aside.moved)?;
+        Ok(left)
+    }
+
+    /// Moves what lies where the outputs go to `.pipe/left/STEP`.
+    pub(super) fn clear(
+        &self,
+        identity: &str,
+        outputs: &[Output],
+    ) -> Result<Option<PathBuf>, FsError> {
+        let left = self.state_dir.join("left").join(folder_name(identity));
+        if exists(&left) {
+            remove(&left)?;
+        }
+        for path in self.units(outputs)? {
+            let Ok((folder, name)) = Folder::of_real(&self.root, &path) else {
+                continue;
+            };
+            if exists(&folder.at(name)) {
+                move_to(&folder.at(name), &path.under(&left))?;
+                self.tree.forget(&path);
+            }
+        }
+        Ok(left.is_dir().then_some(left))
+    }
+
+    /// Puts everything back to where it came from.
+    pub(super) fn bring_back(&self, number: u64, moved: &[Moved]) -> Result<(), FsError> {
+        for Moved { from, place } in moved.iter().rev() {
+            let place = self.place(place)?;
+            if exists(&place) {
+                Folder::make_real(&self.root, &from.parent().unwrap_or_default())?;
+                let (folder, name) = Folder::of_real(&self.root, from)?;
+                rename(&place, &folder.at(name)).map_err(|error| folder.told(name, error))?;
+                self.tree.forget(from);
+            }
+        }
+        self.with_bench(|bench| bench.end(number))
+    }
+
+    /// Removes what was set aside, after the step succeeded. What no record knows goes to
+    /// `.pipe/kept`; returned are the words to tell it with.
+    pub fn discard(&self, aside: Aside, step: &PlanStep) -> Vec<String> {
+        let Some(number) = aside.number else {
+            return Vec::new();
+        };
+        let made = self
+            .state
+            .last(&step.identity())
+            .map(|last| last.outputs)
+            .unwrap_or_default();
+        match self.settle(
+            number,
+            &aside.moved,
+            &by_path(&made),
+            &by_path(&aside.known),
+        ) {
+            Ok(kept) => super::kept::told(&kept),
+            Err(error) => vec![format!("{error}: {}", error.source)],
+        }
+    }
+
+    /// Removes what was set aside; the files that were kept, and where they are now.
+    pub(super) fn settle(
+        &self,
+        number: u64,
+        moved: &[Moved],
+        made: &ByPath<'_>,
+        known: &ByPath<'_>,
+    ) -> Result<Vec<(RelPath, PathBuf)>, FsError> {
+        self.write(&Note::Done { number })?;
+        let mut kept = Vec::new();
+        for Moved { from, place } in moved {
+            let place = self.place(place)?;
+            for (path, file) in below(from, &place) {
+                let is_ours = known.contains_key(&path)
+                    || made
+                        .get(&path)
+                        .is_some_and(|entry| same_content(&file, entry))
+                    || self.state.known(path.as_bytes()).is_some();
+                if !is_ours {
+                    kept.push((path.clone(), self.keep(&file, &path)?));
+                }
+            }
+            if exists(&place) {
+                remove(&place)?;
+            }
+        }
+        self.with_bench(|bench| bench.end(number))?;
+        Ok(kept)
+    }
+
+    /// The paths to move: outputs as a whole where nothing is taken away from them.
+    fn units(&self, outputs: &[Output]) -> Result<Vec<RelPath>, FsError> {
+        let whole = |output: &Output| match &output.kind {
+            OutputKind::File(path) | OutputKind::Folder(path) => Some(path.clone()),
+            OutputKind::Glob(_) => None,
+        };
+        let has_negated = outputs.iter().any(|output| output.negated);
+        let single = |output: &&Output| has_negated || whole(output).is_none();
+        let (single, others): (Vec<_>, Vec<_>) = outputs.iter().partition(single);
+        let mut units: Vec<RelPath> = others.into_iter().filter_map(whole).collect();
+        if !single.is_empty() {
+            let single: Vec<Output> = single.into_iter().cloned().collect();
+            let found = self
+                .tree
+                .output_paths(&single)
+                .map_err(|error| self.as_fs_error(error))?;
+            // A folder may hold what a negated output takes away; empty ones go when all is moved.
+            let is_file = |path: &RelPath| {
+                outputs
+                    .iter()
+                    .any(|output| output.kind == OutputKind::File(path.clone()))
+            };
+            let moved = found
+                .into_iter()
+                .filter(|(path, kind)| *kind != Kind::EmptyFolder || is_file(path));
+            units.extend(moved.map(|(path, _)| path));
+        }
+        units.sort_unstable();
+        units.dedup_by(|path, before| path.is_in(before));
+        Ok(units)
+    }
+
+    /// Removes folders in output folders that hold nothing any more, where files were moved one by one.
+    fn prune(&self, outputs: &[Output]) {
+        if !outputs.iter().any(|output| output.negated) {
+            return;
+        }
+        for output in outputs.iter().filter(|output| !output.negated) {
+            if let OutputKind::Folder(path) = &output.kind {
+                super::kept::prune(&path.under(&self.root));
+                self.tree.forget(path);
+            }
+        }
+    }
+
+    /// Makes the folder that an output will be in.
+    fn make_parent(&self, output: &Output) -> Result<(), FsError> {
+        let parent = match &output.kind {
+            OutputKind::File(path) | OutputKind::Folder(path) => path.parent().unwrap_or_default(),
+            OutputKind::Glob(pattern) => match pattern.literal() {
+                Some(path) => path.parent().unwrap_or_default(),
+                None => pattern.prefix().clone(),
+            },
+        };
+        Folder::make_real(&self.root, &parent)
+    }
+
+    fn as_fs_error(&self, error: TreeError) -> FsError {
+        match error {
+            TreeError::Io(error) => error,
+            other => FsError::new(
+                "look at the outputs in",
+                &self.root,
+                std::io::Error::other(other.to_string()),
+            ),
+        }
+    }
+}
+
+/// Outputs by where they are.
+pub(super) type ByPath<'a> = HashMap<&'a RelPath, &'a Entry>;
+
+pub(super) fn by_path(entries: &[Entry]) -> ByPath<'_> {
+    let mut found = ByPath::new();
+    for entry in entries {
+        if let EntryPath::In(path) = &entry.path {
+            found.insert(path, entry);
+        }
+    }
+    found
+}
+
+/// Whether a file or link holds what `entry` says.
+fn same_content(file: &Path, entry: &Entry) -> bool {
+    match entry.kind {
+        Kind::File => hash_file(file) == Some(entry.digest),
+        Kind::Link => std::fs::read_link(file)
+            .is_ok_and(|text| Digest::of(text.as_os_str().as_bytes()) == entry.digest),
+        Kind::EmptyFolder | Kind::Absent => false,
+    }
+}
+
+/// A folder name for a step: readable, and no two the same.
+pub(super) fn folder_name(identity: &str) -> String {
+    let plain = |letter: char| {
+        if letter.is_ascii_alphanumeric() || "._-".contains(letter) {
+            letter
+        } else {
+            '_'
+        }
+    };
+    let name: String = identity.chars().map(plain).take(60).collect();
+    format!("{name}-{}", Digest::of(identity.as_bytes()).short())
+}

@@ -1,0 +1,207 @@
+//! Is the last run's result still good, and if not, why? Changes nothing.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use super::action::path_bytes;
+use super::diff;
+use super::entry::{Entry, EntryPath, Kind};
+use super::fields::Listed;
+use super::made::{Made, Prepared};
+use super::miss::{MissReason, OutputChange};
+use super::rebuilder::Cache;
+use super::result::Bytes;
+use super::state::LastRun;
+use super::tree::{Seq, TreeError};
+use crate::path::RelPath;
+use crate::plan::{CacheMode, OutputKind, PlanStep};
+
+impl Cache {
+    /// What the last run here made, if that was under the same key and all of it is still there and
+    /// nothing else; otherwise why not.
+    ///
+    /// # Errors
+    ///
+    /// The reasons; never an empty list.
+    pub fn up_to_date(
+        &self,
+        step: &PlanStep,
+        prepared: &Prepared,
+        since: Seq,
+    ) -> Result<Made, Vec<MissReason>> {
+        if let Some(reason) = self.always(step) {
+            return Err(vec![reason]);
+        }
+        let last = self
+            .state
+            .last(&step.identity())
+            .ok_or_else(|| vec![MissReason::NeverRan])?;
+        if last.key != Some(prepared.key) {
+            return Err(self.key_reasons(&last, prepared));
+        }
+        let damage = self.damage(step, &last, since);
+        if damage.is_empty() {
+            Ok(made_before(last))
+        } else {
+            Err(damage)
+        }
+    }
+
+    /// Why the step would run now, with what only `pipe why` looks at: results in the store that
+    /// are good in other places only.
+    pub fn explain(&self, step: &PlanStep, prepared: &Prepared) -> Vec<MissReason> {
+        let mut reasons = self
+            .up_to_date(step, prepared, self.tree.now())
+            .err()
+            .unwrap_or_default();
+        if step.cache == CacheMode::Shared && !reasons.is_empty() {
+            let bound = self
+                .store
+                .iter()
+                .flat_map(|store| store.results().bound_to(prepared.key));
+            let elsewhere = bound.filter(|root| *root != self.root);
+            reasons.extend(elsewhere.map(|root| MissReason::Bound { root }));
+        }
+        reasons
+    }
+
+    /// Why the step runs whatever was before.
+    fn always(&self, step: &PlanStep) -> Option<MissReason> {
+        match step.cache {
+            CacheMode::Off => Some(MissReason::Off),
+            CacheMode::Undeclared => Some(MissReason::Undeclared),
+            CacheMode::Shared | CacheMode::Local => {
+                (!self.read_store).then_some(MissReason::Forced)
+            }
+        }
+    }
+
+    /// What differs between the last key and this one.
+    fn key_reasons(&self, last: &LastRun, prepared: &Prepared) -> Vec<MissReason> {
+        let Some(key) = last.key else {
+            let reason = if last.made.is_some() {
+                MissReason::NotKept
+            } else {
+                MissReason::NeverRan
+            };
+            return vec![reason];
+        };
+        let listed = last.fields.as_ref().and_then(|at| self.fields.get(at));
+        // Every workspace that knows the key has the same field list under it.
+        let from_store = || {
+            let store = self.store.as_ref()?;
+            let record = store.results().get(key, self.root_bytes()).ok()??;
+            let fields = Bytes(store.bytes(&record.fields).ok()?);
+            Some(Listed {
+                fields,
+                made_by: Vec::new(),
+            })
+        };
+        let Some(listed) = listed.or_else(from_store) else {
+            return vec![MissReason::Forgotten];
+        };
+        let maker = |path: &[u8]| {
+            let now = prepared
+                .upstream
+                .iter()
+                .find(|(_, entry)| path_bytes(&entry.path) == path);
+            now.map(|(step, _)| self.name(*step))
+                .or_else(|| listed.maker(path).map(str::to_owned))
+        };
+        let reasons = diff::reasons(&listed.fields.0, &prepared.fields, &maker);
+        if reasons.is_empty() {
+            vec![MissReason::Forgotten]
+        } else {
+            reasons
+        }
+    }
+
+    /// In which ways the outputs on disk are not what was recorded.
+    pub(super) fn damage(&self, step: &PlanStep, last: &LastRun, since: Seq) -> Vec<MissReason> {
+        let still = self
+            .tree
+            .still_all(&last.outputs, since)
+            .unwrap_or_default();
+        let mut damage = Vec::new();
+        for (at, entry) in last.outputs.iter().enumerate() {
+            if !still.get(at).copied().unwrap_or(false) {
+                damage.extend(self.changed_output(entry));
+            }
+        }
+        let extra = |path| MissReason::Output {
+            path,
+            change: OutputChange::Extra,
+        };
+        match self.extra(step, &last.outputs) {
+            Ok(found) => damage.extend(found.into_iter().map(|(path, _)| extra(path.to_string()))),
+            Err(error) => damage.push(extra(error.to_string())),
+        }
+        damage
+    }
+
+    fn changed_output(&self, entry: &Entry) -> Option<MissReason> {
+        let EntryPath::In(path) = &entry.path else {
+            return None;
+        };
+        let is_there = path.under(&self.root).symlink_metadata().is_ok();
+        let change = if is_there {
+            OutputChange::Edited
+        } else {
+            OutputChange::Missing
+        };
+        Some(MissReason::Output {
+            path: path.to_string(),
+            change,
+        })
+    }
+
+    /// What the outputs cover that is not in `entries`. Outputs that name one file each cover
+    /// nothing else, and are not looked at.
+    pub(super) fn extra(
+        &self,
+        step: &PlanStep,
+        entries: &[Entry],
+    ) -> Result<Vec<(RelPath, Kind)>, TreeError> {
+        let is_one_file = |output: &crate::plan::Output| {
+            matches!(output.kind, OutputKind::File(_)) && !output.optional && !output.negated
+        };
+        if step.outputs.iter().all(is_one_file) {
+            return Ok(Vec::new());
+        }
+        let recorded: HashSet<&[u8]> = entries
+            .iter()
+            .map(|entry| path_bytes(&entry.path))
+            .collect();
+        let mut found = self.tree.output_paths(&step.outputs)?;
+        found.retain(|(path, _)| !recorded.contains(path.as_bytes()));
+        Ok(found)
+    }
+
+    /// The step and what each of the steps that it needs has made, to be kept with the key.
+    pub(super) fn listed(&self, prepared: &Prepared) -> Listed {
+        let mut made_by: Vec<(String, Vec<Bytes>)> = Vec::new();
+        for (step, entry) in &prepared.upstream {
+            let (name, path) = (self.name(*step), Bytes(path_bytes(&entry.path).to_vec()));
+            match made_by.last_mut().filter(|(last, _)| *last == name) {
+                Some((_, paths)) => paths.push(path),
+                None => made_by.push((name, vec![path])),
+            }
+        }
+        Listed {
+            fields: Bytes(prepared.fields.clone()),
+            made_by,
+        }
+    }
+}
+
+/// What a record says that a step made.
+pub(super) fn made_before(last: LastRun) -> Made {
+    let duration = last.duration().unwrap_or(Duration::ZERO);
+    Made {
+        entries: last.outputs,
+        key: last.key,
+        log: last.log,
+        notes: Vec::new(),
+        duration,
+    }
+}

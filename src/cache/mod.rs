@@ -1,0 +1,72 @@
+//! The rebuilder: is a step's result still good, can it come from the store, and if not, why?
+//!
+//! # What enters the action key
+//!
+//! | # | in the key | field |
+//! |---|---|---|
+//! | 1 | commands after expansion (stamps as placeholders), shell words, `"$@"` | `command`, `args` |
+//! | 2 | working folder, workspace-relative | `dir` |
+//! | 3 | declared environment, by value | `env` |
+//! | 4 | names of `pass_env` | `pass_env` |
+//! | 5 | platform: os, arch | `platform` |
+//! | 7 | inputs: sources and outputs of needed steps, one sorted list of (path, kind, exec, digest) | `input` |
+//! | 9 | declared outputs with their flags | `output` |
+//! | 10 | shell, `env_policy`, `path`, `verify` | `shell`, `env_policy`, `path`, `verify` |
+//! | 11 | salt | `salt` |
+//!
+//! Rows 6 (`tools`) and 8 (discovered inputs) of the contract come with these features. Not in the
+//! key: names of step and pipeline, descriptions, YAML order and comments, timeouts, `requires`,
+//! `if`, `hint`, the workspace's path, user, host, `pipe`'s version, stamp values, the job count.
+//!
+//! This room knows plan's step types, `glob`, `sys`; it knows no process, no event sink and no
+//! terminal. All methods of [`Cache`] may be called from many threads at once.
+
+mod action;
+mod aside;
+mod beneath;
+mod capture;
+mod clean;
+mod decide;
+mod diff;
+mod digest;
+mod encode;
+mod entry;
+mod fields;
+mod frames;
+mod journal;
+mod kept;
+mod local;
+mod logs;
+mod made;
+#[cfg(test)]
+mod memory;
+mod miss;
+mod place;
+mod prepare;
+mod rebuilder;
+mod recover;
+mod restore;
+mod result;
+mod scan;
+mod share;
+mod stat;
+mod state;
+mod store;
+#[cfg(test)]
+mod tests;
+mod tree;
+mod wording;
+
+pub use action::{Action, ActionKey, BASE_ENV};
+pub use aside::Aside;
+pub use capture::CaptureError;
+pub use clean::Cleaned;
+pub use digest::{Digest, Hasher};
+pub use encode::Field;
+pub use entry::{Entry, EntryPath, Identity, Kind};
+pub use made::{Made, PrepareError, Prepared, Ran, Upstream};
+pub use miss::{FileState, MissReason, OutputChange, Variable};
+pub use rebuilder::{Cache, CacheError, CacheOptions};
+pub use result::Origin;
+pub use state::{Ended, LastRun, Latest};
+pub use tree::{Seq, SourceSet, Tree, TreeError};

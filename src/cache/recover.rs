@@ -1,0 +1,115 @@
+//! This run's bench, and the benches of runs that were killed: what is on them is put back.
+
+use std::path::PathBuf;
+use std::sync::{MutexGuard, PoisonError};
+
+use super::aside::by_path;
+use super::journal::{Bench, Note, Pending, Place, Stage};
+use super::kept::told;
+use super::rebuilder::Cache;
+use crate::path::RelPath;
+use crate::sys::fs::FsError;
+
+impl Cache {
+    /// Puts back what killed runs left; the words to tell it with.
+    pub(super) fn recover(&self) -> Vec<String> {
+        let entries = std::fs::read_dir(self.state_dir.join("aside"))
+            .into_iter()
+            .flatten()
+            .flatten();
+        let mut notes = Vec::new();
+        for dir in entries.map(|entry| entry.path()) {
+            let Some((bench, pending)) = Bench::adopt(dir) else {
+                continue;
+            };
+            *self.lock_bench() = Some(bench);
+            for step in pending {
+                notes.extend(
+                    self.resume(&step)
+                        .unwrap_or_else(|error| vec![format!("{error}: {}", error.source)]),
+                );
+            }
+            let bench = self.lock_bench().take();
+            if let Some(bench) = bench.filter(|bench| self.rescue(bench, &mut notes)) {
+                // What cannot be removed is looked at again by the next run.
+                let _removed = bench.remove();
+            }
+        }
+        notes
+    }
+
+    /// Whether nothing is left in a bench that its journal knows. What the journal does not know,
+    /// because somebody damaged it, is kept.
+    fn rescue(&self, bench: &Bench, notes: &mut Vec<String>) -> bool {
+        let unknown = if bench.is_empty() {
+            bench.unknown()
+        } else {
+            return false;
+        };
+        for (name, file) in unknown {
+            let path = RelPath::root().join(b"aside").join(&name);
+            match self.keep(&file, &path) {
+                Ok(place) => notes.extend(told(&[(path, place)])),
+                Err(_) => return false,
+            }
+        }
+        true
+    }
+
+    fn resume(&self, step: &Pending) -> Result<Vec<String>, FsError> {
+        if step.stage == Stage::Done {
+            let made = self
+                .state
+                .last(&step.identity)
+                .map(|last| last.outputs)
+                .unwrap_or_default();
+            let made = by_path(&made);
+            let kept = self.settle(step.number, &step.moved, &made, &made)?;
+            return Ok(told(&kept));
+        }
+        if step.stage == Stage::Running {
+            self.clear(&step.identity, &step.outputs)?;
+            self.write(&Note::Cleared {
+                number: step.number,
+            })?;
+        }
+        self.bring_back(step.number, &step.moved)?;
+        Ok(Vec::new())
+    }
+
+    /// Where something that was set aside is.
+    pub(super) fn place(&self, place: &Place) -> Result<PathBuf, FsError> {
+        Ok(match place {
+            Place::Bench(name) => self.bench_dir()?.join(name),
+            Place::Beside(path) => path.under(&self.root),
+        })
+    }
+
+    pub(super) fn write(&self, note: &Note) -> Result<(), FsError> {
+        self.with_bench(|bench| bench.write(note))
+    }
+
+    /// Does something with this run's bench, which is made when it is first needed.
+    pub(super) fn with_bench<T>(
+        &self,
+        act: impl FnOnce(&mut Bench) -> Result<T, FsError>,
+    ) -> Result<T, FsError> {
+        let mut bench = self.lock_bench();
+        match &mut *bench {
+            Some(bench) => act(bench),
+            none => act(none.insert(Bench::create(
+                self.state_dir.join("aside").join(&self.bench_name),
+            )?)),
+        }
+    }
+
+    /// The folder of this run's bench.
+    pub(super) fn bench_dir(&self) -> Result<PathBuf, FsError> {
+        self.with_bench(|bench| Ok(bench.dir().to_path_buf()))
+    }
+
+    pub(super) fn lock_bench(&self) -> MutexGuard<'_, Option<Bench>> {
+        // A thread that panicked held it only between whole changes.
+        self.bench.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,112 @@
+//! `pipe check`: reads everything, expands everything, runs nothing.
+
+use std::collections::BTreeSet;
+
+use super::args::CheckArgs;
+use super::diagnose::{Finding, is_error};
+use super::exit::Exit;
+use super::options::Surroundings;
+use super::output;
+use super::session::{Session, tell};
+use crate::event::Event;
+use crate::graph::{GraphError, link, select};
+
+pub(super) fn check(around: &Surroundings, args: &CheckArgs) -> Exit {
+    let mut session = match Session::open(around) {
+        Ok(session) => session,
+        Err(exit) => return exit,
+    };
+    expand_all(&mut session);
+    let findings = std::mem::take(&mut session.findings);
+    let events = session.events(&findings);
+    if args.json {
+        for event in &events {
+            let line = serde_json::to_string(&Event::Diagnostic(event.clone())).unwrap_or_default();
+            output::out(&format!("{line}\n"));
+        }
+    } else {
+        tell(&events);
+    }
+    if findings.iter().any(is_error) || args.strict && !findings.is_empty() {
+        return Exit::Invalid;
+    }
+    if !args.json {
+        output::err(&format!("{}\n", summary(&session)));
+    }
+    Exit::Good
+}
+
+fn summary(session: &Session) -> String {
+    let pipelines = &session.loaded.workspace.pipelines;
+    let steps: usize = pipelines
+        .values()
+        .map(|pipeline| pipeline.steps.len())
+        .sum();
+    let plural =
+        |count: usize, word: &str| format!("{count} {word}{}", if count == 1 { "" } else { "s" });
+    format!(
+        "{} with {}: all good",
+        plural(pipelines.len(), "pipeline"),
+        plural(steps, "step")
+    )
+}
+
+/// Every step under every profile, and every target as it would run.
+fn expand_all(session: &mut Session) {
+    let facts = session.facts(Vec::new());
+    let profiles: BTreeSet<String> = session
+        .loaded
+        .workspace
+        .pipelines
+        .values()
+        .flat_map(|pipeline| pipeline.profiles.keys().cloned())
+        .collect();
+    for profile in std::iter::once(None).chain(profiles.iter().map(|name| Some(name.as_str()))) {
+        let wanted = session.everything(profile);
+        let before = session.findings.len();
+        session.link(&facts, &wanted);
+        // Steps that never run together may make the same path.
+        let mut index = 0;
+        session.findings.retain(|finding| {
+            index += 1;
+            index <= before
+                || finding
+                    .code()
+                    .is_none_or(|code| code.to_string() != "pipe::graph::output_clash")
+        });
+    }
+    clashes(session, &facts);
+}
+
+/// Paths that two steps of one target make.
+fn clashes(session: &mut Session, facts: &crate::expand::Facts) {
+    let targets: Vec<String> = session
+        .loaded
+        .workspace
+        .pipelines
+        .values()
+        .flat_map(|pipeline| {
+            pipeline
+                .targets
+                .keys()
+                .map(|target| format!("{}:{target}", pipeline.name.value))
+        })
+        .collect();
+    for target in targets {
+        let request = session.request(vec![target], None);
+        match select(&session.loaded.workspace, &request) {
+            Ok(wanted) => {
+                let errors = link(&session.loaded.workspace, facts, &wanted).errors;
+                let clashes = errors
+                    .into_iter()
+                    .filter(|error| matches!(error, GraphError::OutputClash { .. }));
+                session
+                    .findings
+                    .extend(clashes.map(|error| Box::new(error) as Finding));
+            }
+            Err(errors) => session
+                .findings
+                .extend(errors.into_iter().map(|error| Box::new(error) as Finding)),
+        }
+    }
+}

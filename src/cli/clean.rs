@@ -1,0 +1,92 @@
+//! `pipe clean`: removes outputs, only what records say that the steps made.
+
+use std::collections::BTreeSet;
+
+use super::args::{CleanArgs, Selection};
+use super::exit::{Exit, refuse};
+use super::options::Surroundings;
+use super::output;
+use super::session::Session;
+use crate::sys;
+
+pub(super) fn clean(around: &Surroundings, args: &CleanArgs) -> Exit {
+    let mut session = match Session::open(around) {
+        Ok(session) => session,
+        Err(exit) => return exit,
+    };
+    let state = session.state_dir();
+    if !state.is_dir() {
+        output::err("nothing to remove: nothing was made here\n");
+        return Exit::Good;
+    }
+    let _lock = match sys::lock::Lock::acquire(&state.join("lock"), true, |_| {
+        output::err("waiting for a pipe run in this workspace\n");
+    }) {
+        Ok(lock) => lock,
+        Err(error) => return refuse(&error.to_string()),
+    };
+    let identities = match identities(&mut session, args) {
+        Ok(identities) => identities,
+        Err(exit) => return exit,
+    };
+    let cache = match session.cache(&crate::plan::Plan::default()) {
+        Ok(cache) => cache,
+        Err(exit) => return exit,
+    };
+    let mut removed = 0;
+    for identity in identities {
+        let cleaned = match cache.clean(&identity, args.dry_run) {
+            Ok(cleaned) => cleaned,
+            Err(error) => return refuse(&error.to_string()),
+        };
+        for path in &cleaned.kept {
+            output::err(&format!("kept {path}: it is not what `{identity}` made\n"));
+        }
+        if args.dry_run {
+            cleaned
+                .removed
+                .iter()
+                .for_each(|path| output::out(&format!("{path}\n")));
+        }
+        removed += cleaned.removed.len();
+    }
+    let word = if args.dry_run {
+        "would be removed"
+    } else {
+        "removed"
+    };
+    output::err(&format!(
+        "{removed} file{} {word}\n",
+        if removed == 1 { "" } else { "s" }
+    ));
+    Exit::Good
+}
+
+/// Under which names `.pipe` remembers the steps: under no profile and under each.
+fn identities(session: &mut Session, args: &CleanArgs) -> Result<BTreeSet<String>, Exit> {
+    if args.references.is_empty() {
+        return Ok(session
+            .cache(&crate::plan::Plan::default())?
+            .identities()
+            .into_iter()
+            .collect());
+    }
+    let profiles: BTreeSet<String> = session
+        .loaded
+        .workspace
+        .pipelines
+        .values()
+        .flat_map(|pipeline| pipeline.profiles.keys().cloned())
+        .collect();
+    let mut identities = BTreeSet::new();
+    for profile in std::iter::once(None).chain(profiles.into_iter().map(Some)) {
+        let selection = Selection {
+            words: args.references.clone(),
+            profile,
+            ..Selection::default()
+        };
+        let (plan, _) = session.records(&selection)?;
+        identities.extend(plan.named.iter().map(|ix| plan.steps[*ix].identity()));
+    }
+    Ok(identities)
+}

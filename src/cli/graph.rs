@@ -1,0 +1,37 @@
+//! `pipe graph`: the graph as text.
+
+use super::args::{GraphArgs, GraphFormat};
+use super::exit::Exit;
+use super::options::Surroundings;
+use super::output;
+use super::session::{Session, tell};
+use crate::graph::{Format, export};
+
+pub(super) fn graph(around: &Surroundings, args: &GraphArgs) -> Exit {
+    let mut session = match Session::open(around) {
+        Ok(session) => session,
+        Err(exit) => return exit,
+    };
+    let graph = if args.selection.words.is_empty() && args.selection.profile.is_none() {
+        let (facts, wanted) = (session.facts(Vec::new()), session.everything(None));
+        session.link(&facts, &wanted)
+    } else {
+        session.graph(&args.selection)
+    };
+    let findings = std::mem::take(&mut session.findings);
+    tell(&session.events(&findings));
+    output::out(&export(
+        &graph,
+        match args.format {
+            GraphFormat::Tree => Format::Tree,
+            GraphFormat::Dot => Format::Dot,
+            GraphFormat::Mermaid => Format::Mermaid,
+            GraphFormat::Json => Format::Json,
+        },
+    ));
+    if findings.iter().any(super::diagnose::is_error) {
+        Exit::Invalid
+    } else {
+        Exit::Good
+    }
+}

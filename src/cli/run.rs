@@ -1,0 +1,200 @@
+//! `pipe run`: brings targets up to date. Here everything is put together.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::args::{Output, RunArgs};
+use super::exit::{Exit, refuse};
+use super::options::{self, Surroundings};
+use super::output;
+use super::session::{Planned, Session, tell};
+use crate::cache::{Cache, CacheOptions};
+use crate::event::{self, Event, RunFinished, RunOutcome, Sink};
+use crate::exec::{self, Cancel, RunOptions};
+use crate::load::stamps;
+use crate::process::OsSpawner;
+use crate::report;
+use crate::sys::{self, lock::Lock};
+
+pub(super) fn run(around: &Surroundings, args: &RunArgs) -> Exit {
+    if args.dry_run || args.question {
+        return super::plan::ahead(around, args);
+    }
+    let mut session = match Session::open(around) {
+        Ok(session) => session,
+        Err(exit) => return exit,
+    };
+    let jobs = match options::jobs(args, &session.loaded.workspace.settings) {
+        Ok(jobs) => jobs,
+        Err(message) => return refuse(&message),
+    };
+    match session.plan(&args.selection, &args.args, args.strict) {
+        Ok(planned) => {
+            let exit = run_planned(&session, args, &planned, jobs);
+            // The program ends here: giving back thousands of small pieces one by one is in vain.
+            std::mem::forget((session, planned));
+            exit
+        }
+        Err(events) => invalid(args, &events),
+    }
+}
+
+/// Everything that is wrong, as reports or as events; nothing ran.
+fn invalid(args: &RunArgs, events: &[event::Diagnostic]) -> Exit {
+    if args.json {
+        let ended = RunFinished {
+            outcome: RunOutcome::Invalid,
+            ..RunFinished::default()
+        };
+        let all = events
+            .iter()
+            .cloned()
+            .map(Event::Diagnostic)
+            .chain([Event::RunFinished(ended)]);
+        for event in all {
+            output::out(&format!(
+                "{}\n",
+                serde_json::to_string(&event).unwrap_or_default()
+            ));
+        }
+    }
+    tell(events);
+    Exit::Invalid
+}
+
+fn run_planned(session: &Session, args: &RunArgs, planned: &Planned, jobs: usize) -> Exit {
+    let _lock = match lock(session, args) {
+        Ok(lock) => lock,
+        Err(exit) => return exit,
+    };
+    let run_id = run_id();
+    let cache = match Cache::open(cache_options(session, args, &run_id), &planned.plan) {
+        Ok(cache) => cache,
+        Err(error) => return refuse(&error.to_string()),
+    };
+    let cancel = match Cancel::new().map(Arc::new) {
+        Ok(cancel) => cancel,
+        Err(error) => return refuse(&error.to_string()),
+    };
+    let _listener = match cancel.listen() {
+        Ok(listener) => listener,
+        Err(error) => return refuse(&error.to_string()),
+    };
+    let mut sinks = sinks(session, args, planned);
+    for warning in &planned.warnings {
+        let event = Event::Diagnostic(warning.clone());
+        sinks.iter_mut().for_each(|sink| sink.take(&event));
+    }
+    let options = run_options(session, args, planned, jobs, run_id);
+    let ended = exec::run(
+        &planned.plan,
+        &cache,
+        &OsSpawner,
+        &options,
+        &mut sinks,
+        &cancel,
+    );
+    drop(sinks);
+    keep_runs(&session.state_dir().join("runs"));
+    match (cancel.exit_code(), ended.outcome) {
+        (Some(code), _) => Exit::Signal(code),
+        (None, RunOutcome::Ok) => Exit::Good,
+        (None, _) => Exit::Failed,
+    }
+}
+
+/// One run at a time in a workspace.
+fn lock(session: &Session, args: &RunArgs) -> Result<Lock, Exit> {
+    let state = session.state_dir();
+    sys::fs::create_dir_all(&state).map_err(|error| refuse(&error.to_string()))?;
+    Lock::acquire(&state.join("lock"), !args.no_wait, |holder| {
+        let holder = holder.map_or(String::new(), |pid| format!(" (process {pid})"));
+        output::err(&format!(
+            "waiting for another pipe run in this workspace{holder}\n"
+        ));
+    })
+    .map_err(|error| refuse(&error.to_string()))
+}
+
+/// The time and the process: sorts by time, and two runs never share it.
+fn run_id() -> String {
+    let now: String = sys::clock::rfc3339_millis(sys::clock::wall())
+        .chars()
+        .filter(|c| c.is_ascii_alphanumeric() || *c == '.')
+        .collect();
+    format!(
+        "{}-{}",
+        now.trim_end_matches('Z').replace('.', ""),
+        std::process::id()
+    )
+}
+
+fn cache_options(session: &Session, args: &RunArgs, run_id: &str) -> CacheOptions {
+    let settings = &session.loaded.workspace.settings;
+    CacheOptions {
+        root: session.root.clone(),
+        state_dir: session.state_dir(),
+        store: options::store(session.around, &args.store, settings, &session.root),
+        ignore: settings.ignore.clone(),
+        run: run_id.to_owned(),
+        read_store: !args.force,
+    }
+}
+
+fn sinks(session: &Session, args: &RunArgs, planned: &Planned) -> Vec<Box<dyn Sink>> {
+    let plan = &planned.plan;
+    let named = plan
+        .named
+        .iter()
+        .map(|ix| plan.steps[*ix].name.clone())
+        .collect();
+    let options = options::report(session.around, args, session.root.clone(), named);
+    report::sinks(
+        options,
+        Box::new(std::io::stdout()),
+        Box::new(std::io::stderr()),
+    )
+}
+
+fn run_options(
+    session: &Session,
+    args: &RunArgs,
+    planned: &Planned,
+    jobs: usize,
+    run_id: String,
+) -> RunOptions {
+    let settings = &session.loaded.workspace.settings;
+    let (root, epoch) = (
+        session.root.clone(),
+        session.around.var("SOURCE_DATE_EPOCH").map(str::to_owned),
+    );
+    RunOptions {
+        jobs,
+        keep_going: args.keep_going || settings.keep_going && !args.fail_fast,
+        force: args.force,
+        strict: args.strict,
+        color: session.around.color.1,
+        stream: args.output == Output::Stream,
+        run_dir: session.state_dir().join("runs").join(&run_id),
+        run_id,
+        root: session.root.clone(),
+        caller_env: session.around.env.clone(),
+        stamps: Box::new(move || stamps(&root, epoch.as_deref())),
+        targets: planned.targets.clone(),
+    }
+}
+
+/// The number of runs whose logs are kept.
+const KEPT_RUNS: usize = 50;
+
+/// Removes the folders of the oldest runs. What cannot be removed is left to the next run.
+fn keep_runs(runs: &Path) {
+    let Ok(entries) = std::fs::read_dir(runs) else {
+        return;
+    };
+    let mut folders: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
+    folders.sort_unstable();
+    for old in folders.iter().rev().skip(KEPT_RUNS) {
+        let _ = sys::fs::remove_dir_all(old);
+    }
+}

@@ -1,0 +1,323 @@
+//! The workspace as loaded, and the way from a request to a plan.
+
+use std::path::PathBuf;
+
+use super::diagnose::{Finding, events, is_error};
+use super::exit::{Exit, refuse};
+use super::options::{self, Surroundings};
+use super::{args::Selection, output};
+use crate::cache::{Cache, CacheOptions};
+use crate::event;
+use crate::expand::{ExpandError, Facts};
+use crate::graph::{GraphError, Linked, Request, SelectError, StepGraph, Wanted, link, select};
+use crate::load::{Loaded, facts, find_root, load};
+use crate::path::RelPath;
+use crate::plan::{self, Plan};
+use crate::suggest::did_you_mean;
+
+/// A loaded workspace and where the caller stands in it.
+pub(super) struct Session<'a> {
+    pub(super) around: &'a Surroundings,
+    pub(super) root: PathBuf,
+    pub(super) loaded: Loaded,
+    /// The member that the caller's folder is in.
+    pub(super) member: Option<RelPath>,
+    /// What is wrong with files, before anything was asked for.
+    pub(super) findings: Vec<Finding>,
+    /// Whether what is missing may be missing only because a file could not be read.
+    doubtful: bool,
+}
+
+/// A plan, or what is wrong.
+pub(super) struct Planned {
+    pub(super) plan: Plan,
+    pub(super) warnings: Vec<event::Diagnostic>,
+    /// What was asked for, as typed.
+    pub(super) targets: Vec<String>,
+}
+
+impl<'a> Session<'a> {
+    /// Finds and loads the workspace around the caller.
+    ///
+    /// # Errors
+    ///
+    /// When there is none: it is told, and the exit is what remains.
+    pub(super) fn open(around: &'a Surroundings) -> Result<Self, Exit> {
+        let root = find_root(&around.folder).map_err(|error| {
+            tell(&events(&[Box::new(error)], &Default::default(), around));
+            Exit::Invalid
+        })?;
+        let mut loaded = load(&root);
+        let doubtful = !(loaded.parse.is_empty() && loaded.load.is_empty());
+        let mut findings: Vec<Finding> = Vec::new();
+        findings.extend(
+            loaded
+                .load
+                .drain(..)
+                .map(|error| Box::new(error) as Finding),
+        );
+        findings.extend(
+            loaded
+                .parse
+                .drain(..)
+                .map(|error| Box::new(error) as Finding),
+        );
+        findings.extend(
+            loaded
+                .model
+                .drain(..)
+                .map(|error| Box::new(error) as Finding),
+        );
+        let member = member(&root, &around.folder, &loaded);
+        Ok(Self {
+            around,
+            root,
+            loaded,
+            member,
+            findings,
+            doubtful,
+        })
+    }
+
+    /// `.pipe`.
+    pub(super) fn state_dir(&self) -> PathBuf {
+        self.root.join(".pipe")
+    }
+
+    /// What expressions may ask of the world.
+    pub(super) fn facts(&self, assignments: Vec<(String, String)>) -> Facts {
+        let settings = &self.loaded.workspace.settings;
+        facts(
+            &self.root,
+            settings,
+            &self.around.env,
+            assignments.into_iter().collect(),
+        )
+    }
+
+    /// Findings as events.
+    pub(super) fn events(&self, findings: &[Finding]) -> Vec<event::Diagnostic> {
+        events(findings, &self.loaded.sources, self.around)
+    }
+
+    /// The graph of what was asked for; findings are added to the session's.
+    pub(super) fn graph(&mut self, selection: &Selection) -> StepGraph {
+        let (request, assignments) = match options::request(selection, self.member.clone()) {
+            Ok(request) => request,
+            Err(message) => {
+                self.findings.push(Box::new(SelectError::Bad { message }));
+                return StepGraph::default();
+            }
+        };
+        self.check_assignments(&assignments);
+        let facts = self.facts(assignments);
+        match select(&self.loaded.workspace, &request) {
+            Ok(wanted) => self.link(&facts, &wanted),
+            Err(errors) => {
+                if !self.doubtful {
+                    self.findings
+                        .extend(errors.into_iter().map(|error| Box::new(error) as Finding));
+                }
+                // What is wrong in the files is told all the same.
+                self.link(&facts, &[])
+            }
+        }
+    }
+
+    /// The graph of `wanted`.
+    pub(super) fn link(&mut self, facts: &Facts, wanted: &[Wanted]) -> StepGraph {
+        let Linked {
+            graph,
+            expand,
+            errors,
+        } = link(&self.loaded.workspace, facts, wanted);
+        let (doubtful, findings) = (self.doubtful, &mut self.findings);
+        findings.extend(
+            expand
+                .into_iter()
+                .filter(|error| !(doubtful && matches!(error, ExpandError::Undefined { .. })))
+                .map(|error| Box::new(error) as Finding),
+        );
+        let follows = |error: &GraphError| {
+            doubtful
+                && matches!(
+                    error,
+                    GraphError::Unknown { .. } | GraphError::NoInstance { .. }
+                )
+        };
+        findings.extend(
+            errors
+                .into_iter()
+                .filter(|error| !follows(error))
+                .map(|error| Box::new(error) as Finding),
+        );
+        graph
+    }
+
+    /// A variable that no pipeline declares is a mistake when it is typed.
+    fn check_assignments(&mut self, assignments: &[(String, String)]) {
+        let workspace = &self.loaded.workspace;
+        let of_pipelines = workspace.pipelines.values().flat_map(|pipeline| {
+            let profiles = pipeline
+                .profiles
+                .values()
+                .flat_map(|profile| profile.vars.keys());
+            let steps = pipeline.steps.values().flat_map(|step| step.vars.keys());
+            pipeline.vars.keys().chain(profiles).chain(steps)
+        });
+        let known: std::collections::BTreeSet<&str> = workspace
+            .settings
+            .vars
+            .keys()
+            .chain(of_pipelines)
+            .map(String::as_str)
+            .collect();
+        for (name, _) in assignments {
+            if !known.contains(name.as_str()) {
+                let help = did_you_mean(name, known.iter().copied());
+                self.findings.push(Box::new(SelectError::Unknown {
+                    what: "variable",
+                    name: name.clone(),
+                    help,
+                }));
+            }
+        }
+    }
+
+    /// The plan of what was asked for.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong, as events.
+    pub(super) fn plan(
+        &mut self,
+        selection: &Selection,
+        args: &[String],
+        strict: bool,
+    ) -> Result<Planned, Vec<event::Diagnostic>> {
+        let graph = self.graph(selection);
+        let findings = std::mem::take(&mut self.findings);
+        let events = self.events(&findings);
+        if findings.iter().any(is_error) || strict && !findings.is_empty() {
+            return Err(events);
+        }
+        let plan = plan::build(graph, self.loaded.workspace.settings.ignore.clone(), args);
+        Ok(Planned {
+            plan,
+            warnings: events,
+            targets: selection.words.clone(),
+        })
+    }
+
+    /// The cache for looking things up, without a store.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong is told; the exit is what remains.
+    pub(super) fn cache(&self, plan: &Plan) -> Result<Cache, Exit> {
+        let options = CacheOptions {
+            root: self.root.clone(),
+            state_dir: self.state_dir(),
+            store: None,
+            ignore: self.loaded.workspace.settings.ignore.clone(),
+            run: String::new(),
+            read_store: false,
+        };
+        Cache::open(options, plan).map_err(|error| refuse(&error.to_string()))
+    }
+
+    /// The steps that `selection` asks for and what is remembered of them. Works with the files
+    /// that can be read; only a request for something unknown is refused.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong is told; the exit is what remains.
+    pub(super) fn records(&mut self, selection: &Selection) -> Result<(Plan, Cache), Exit> {
+        let graph = self.graph(selection);
+        let findings = std::mem::take(&mut self.findings);
+        if graph.wanted.is_empty() {
+            tell(&self.events(&findings));
+            return Err(Exit::Invalid);
+        }
+        let plan = plan::build(graph, self.loaded.workspace.settings.ignore.clone(), &[]);
+        let cache = self.cache(&plan)?;
+        Ok((plan, cache))
+    }
+
+    /// A request for everything, under a profile.
+    pub(super) fn everything(&self, profile: Option<&str>) -> Vec<Wanted> {
+        let steps = self
+            .loaded
+            .workspace
+            .pipelines
+            .values()
+            .flat_map(|pipeline| {
+                pipeline
+                    .steps
+                    .keys()
+                    .map(|step| (pipeline.name.value.clone(), step.clone()))
+            });
+        steps
+            .map(|(pipeline, step)| Wanted {
+                pipeline,
+                step,
+                profile: profile.map(str::to_owned),
+                cell: Vec::new(),
+            })
+            .collect()
+    }
+
+    /// A request for references in the caller's scope.
+    pub(super) fn request(&self, references: Vec<String>, profile: Option<String>) -> Request {
+        let scope = self
+            .member
+            .clone()
+            .map_or(crate::graph::Scope::Workspace, crate::graph::Scope::Member);
+        Request {
+            references,
+            scope,
+            profile,
+            matrix: Vec::new(),
+        }
+    }
+}
+
+/// The member folder that `folder` is in.
+fn member(root: &std::path::Path, folder: &std::path::Path, loaded: &Loaded) -> Option<RelPath> {
+    let folder = RelPath::below(root, folder)?;
+    let members = loaded
+        .workspace
+        .pipelines
+        .values()
+        .filter_map(|pipeline| pipeline.member.as_ref());
+    members
+        .filter(|member| folder.is_in(member))
+        .max_by_key(|member| member.as_bytes().len())
+        .cloned()
+}
+
+/// Draws reports on standard error, and counts them where there are many.
+pub(super) fn tell(events: &[event::Diagnostic]) {
+    for event in events {
+        output::err(event.rendered.as_deref().unwrap_or_default());
+        output::err("\n");
+    }
+    let count = |severity| {
+        events
+            .iter()
+            .filter(|event| event.severity == severity)
+            .count()
+    };
+    let (errors, warnings) = (
+        count(event::Severity::Error),
+        count(event::Severity::Warning),
+    );
+    if errors > 1 {
+        let warnings = if warnings > 0 {
+            format!(", {warnings} warnings")
+        } else {
+            String::new()
+        };
+        output::err(&format!("{errors} errors{warnings}\n"));
+    }
+}

@@ -1,0 +1,175 @@
+//! What a run would do, step by step, without doing it: for `plan`, `-n`, `-q` and `why`. Changes
+//! nothing on disk and starts no process.
+
+use std::collections::BTreeSet;
+
+use super::reasons::reasons;
+use super::worker::in_full;
+use crate::cache::{Cache, Made, MissReason, Prepared, Upstream};
+use crate::event::Reason;
+use crate::plan::{CacheMode, Literal, Plan, PlanStep, StepIx};
+
+/// What a run would do with one step.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Decision {
+    /// The step.
+    pub step: StepIx,
+    /// What would be done.
+    pub answer: Answer,
+    /// Why it would run or be restored; empty where it would not.
+    pub why: Vec<Reason>,
+    /// Its key in hex, where it is known.
+    pub key: Option<String>,
+    /// Things to tell: globs that match nothing.
+    pub warnings: Vec<String>,
+}
+
+/// The answers.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Answer {
+    /// Nothing.
+    UpToDate,
+    /// Its outputs would come from the store.
+    Restore,
+    /// It would run.
+    Run,
+    /// It would run unless these steps, which it needs and which would run or be restored, make
+    /// the same as before.
+    RunUnless(Vec<StepIx>),
+    /// Nothing: its `if` is false.
+    Skipped,
+    /// It would fail before anything runs, for this reason.
+    Fail(String),
+}
+
+impl Answer {
+    /// Whether a run would have nothing to do for the step.
+    pub fn is_nothing(&self) -> bool {
+        matches!(self, Self::UpToDate | Self::Skipped)
+    }
+}
+
+impl Decision {
+    fn new(step: StepIx, answer: Answer) -> Self {
+        Self {
+            step,
+            answer,
+            why: Vec::new(),
+            key: None,
+            warnings: Vec::new(),
+        }
+    }
+
+    fn because(self, why: &[MissReason]) -> Self {
+        Self {
+            why: reasons(why),
+            ..self
+        }
+    }
+
+    fn of(self, prepared: &Prepared) -> Self {
+        let (key, warnings) = (Some(prepared.key.to_string()), prepared.warnings.clone());
+        Self {
+            key,
+            warnings,
+            ..self
+        }
+    }
+}
+
+/// What [`super::run`] would do with each step of `plan`, in the plan's order. With `force` it
+/// would run everything.
+pub fn decide(plan: &Plan, cache: &Cache, force: bool) -> Vec<Decision> {
+    let mut made: Vec<Option<Made>> = Vec::with_capacity(plan.steps.len());
+    let mut decisions = Vec::with_capacity(plan.steps.len());
+    for (ix, step) in plan.steps.iter().enumerate() {
+        let open = inputs(step).filter(|need| made[*need].is_none() && !plan.steps[*need].skip);
+        let open: BTreeSet<StepIx> = open.collect();
+        let (decision, result) = if step.skip {
+            (Decision::new(ix, Answer::Skipped), None)
+        } else if open.is_empty() {
+            let upstream = inputs(step).filter_map(|need| Some((need, made[need].as_ref()?)));
+            decide_one(ix, step, cache, &Upstream::new(upstream), force)
+        } else {
+            (unsure(ix, plan, open, force), None)
+        };
+        made.push(result);
+        decisions.push(decision);
+    }
+    decisions
+}
+
+/// The steps whose outputs are inputs of `step`.
+fn inputs(step: &PlanStep) -> impl Iterator<Item = StepIx> {
+    let literals = step.sources.iter().flat_map(|sources| &sources.literals);
+    let makers = literals.filter_map(|literal| match literal {
+        Literal::Made { by, .. } => Some(*by),
+        Literal::File(_) | Literal::Outside(_) => None,
+    });
+    step.needs.iter().copied().chain(makers)
+}
+
+/// What comes of a step whose inputs are all known, and what it would have made then, if that is
+/// known.
+fn decide_one(
+    ix: StepIx,
+    step: &PlanStep,
+    cache: &Cache,
+    upstream: &Upstream<'_>,
+    force: bool,
+) -> (Decision, Option<Made>) {
+    let prepared = match cache.prepare(step, upstream, 0) {
+        Ok(prepared) => prepared,
+        Err(error) => return (Decision::new(ix, Answer::Fail(in_full(&error))), None),
+    };
+    let up_to_date = match force {
+        true => Err(vec![MissReason::Forced]),
+        false => cache.up_to_date(step, &prepared, 0),
+    };
+    let (decision, made) = match up_to_date {
+        Ok(made) => (Decision::new(ix, Answer::UpToDate), Some(made)),
+        Err(why) if !force && cache.stored(step, &prepared) => (
+            Decision::new(ix, Answer::Restore).because(&why),
+            remembered(cache, step, &prepared),
+        ),
+        Err(why) => (Decision::new(ix, Answer::Run).because(&why), None),
+    };
+    (decision.of(&prepared), made)
+}
+
+/// What a restore would bring, where the last run here stood under the same key.
+fn remembered(cache: &Cache, step: &PlanStep, prepared: &Prepared) -> Option<Made> {
+    let last = cache.last(&step.identity())?;
+    (last.key == Some(prepared.key)).then(|| Made {
+        entries: last.outputs,
+        key: last.key,
+        ..Made::default()
+    })
+}
+
+/// A step one of whose inputs is made first. It runs for sure if it always does.
+fn unsure(ix: StepIx, plan: &Plan, open: BTreeSet<StepIx>, force: bool) -> Decision {
+    let first = |need: &StepIx| Reason {
+        kind: "dependency".to_owned(),
+        name: Some(plan.steps[*need].name.clone()),
+        text: format!("`{}` comes first", plan.steps[*need].name),
+        ..Reason::default()
+    };
+    let why = match (force, plan.steps[ix].cache) {
+        (true, _) => reasons(&[MissReason::Forced]),
+        (_, CacheMode::Off) => reasons(&[MissReason::Off]),
+        (_, CacheMode::Undeclared) => reasons(&[MissReason::Undeclared]),
+        (_, CacheMode::Shared | CacheMode::Local) => {
+            let why = open.iter().map(first).collect();
+            let answer = Answer::RunUnless(open.into_iter().collect());
+            return Decision {
+                why,
+                ..Decision::new(ix, answer)
+            };
+        }
+    };
+    Decision {
+        why,
+        ..Decision::new(ix, Answer::Run)
+    }
+}

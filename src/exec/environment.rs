@@ -1,0 +1,209 @@
+//! What a step's processes see of variables.
+//!
+//! From below to above: what the caller's environment hands through (everything, or for
+//! `EnvPolicy::Strict` the list [`HANDED_THROUGH`] and the step's `pass_env`), the fixed base
+//! ([`BASE_ENV`]), hints about colours, the step's `env`, and its `path` in front of `PATH`. What
+//! is handed through is in no key. Knows no process and no cache state.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::path::Path;
+
+use crate::cache::BASE_ENV;
+use crate::expand::{FillError, Late};
+use crate::plan::{EnvPolicy, EnvSetting, PlanStep};
+
+/// A step's or the caller's variables.
+pub(super) type Variables = BTreeMap<OsString, OsString>;
+
+/// What every step sees of the caller's environment, whatever it declares: where things are on
+/// this machine, and what no result should depend on.
+#[rustfmt::skip] // by kind, not one a line
+pub const HANDED_THROUGH: &[&str] = &[
+    // Where programs and the person are.
+    "PATH", "HOME", "USER", "LOGNAME", "SHELL", "TERM", "TMPDIR", "SSH_AUTH_SOCK",
+    // How to reach the network, in both spellings.
+    "http_proxy", "https_proxy", "ftp_proxy", "all_proxy", "no_proxy",
+    "HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "ALL_PROXY", "NO_PROXY",
+    "SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE",
+    // Whether a machine is watching.
+    "CI",
+    // Base folders.
+    "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_RUNTIME_DIR",
+    // Homes and caches of toolchains.
+    "CARGO_HOME", "RUSTUP_HOME", "SCCACHE_DIR", "CCACHE_DIR",
+    "GOROOT", "GOPATH", "GOCACHE", "GOMODCACHE", "GOPROXY", "GONOPROXY", "GONOSUMDB", "GOPRIVATE",
+    "JAVA_HOME", "GRADLE_USER_HOME", "MAVEN_HOME", "M2_HOME", "ANDROID_HOME", "ANDROID_SDK_ROOT",
+    "NVM_DIR", "VOLTA_HOME", "FNM_DIR", "PNPM_HOME", "BUN_INSTALL", "DENO_DIR", "COREPACK_HOME",
+    "npm_config_cache", "npm_config_registry", "npm_config_userconfig", "YARN_CACHE_FOLDER",
+    "PIP_CACHE_DIR", "PIP_INDEX_URL", "UV_CACHE_DIR", "PYENV_ROOT", "PIPX_HOME", "POETRY_CACHE_DIR",
+    "RBENV_ROOT", "GEM_HOME", "BUNDLE_PATH", "COMPOSER_HOME", "NUGET_PACKAGES", "DOTNET_ROOT",
+    "ASDF_DIR", "ASDF_DATA_DIR", "MISE_DATA_DIR", "NIX_PATH", "DOCKER_HOST", "DOCKER_CONFIG",
+];
+
+/// What of the caller's environment is about the caller's own process and never about a step's.
+const NEVER: &[&str] = &[
+    "PWD",
+    "OLDPWD",
+    "_",
+    "SHLVL",
+    "MAKEFLAGS",
+    "MFLAGS",
+    "MAKELEVEL",
+];
+
+/// Programs that know these print colours although nobody sees a terminal. In no key.
+const COLOR_HINTS: [(&str, &str); 2] = [("CLICOLOR_FORCE", "1"), ("FORCE_COLOR", "1")];
+
+/// The environment of `step`'s processes.
+///
+/// # Errors
+///
+/// When a value cannot be filled in.
+pub fn environment(
+    step: &PlanStep,
+    late: &Late,
+    caller: &Variables,
+    root: &Path,
+    color: bool,
+) -> Result<Variables, FillError> {
+    let mut variables = handed_through(step, caller);
+    for (name, value) in BASE_ENV {
+        if !step.pass_env.iter().any(|passed| passed == name) {
+            variables.insert(name.into(), value.into());
+        }
+    }
+    if color {
+        variables.extend(COLOR_HINTS.map(|(name, value)| (name.into(), value.into())));
+    }
+    for (name, setting) in &step.env {
+        match setting {
+            EnvSetting::Set(value) => variables.insert(name.into(), value.fill(late)?.into()),
+            EnvSetting::Unset => variables.remove(OsStr::new(name)),
+        };
+    }
+    put_in_front(&mut variables, step, root);
+    Ok(variables)
+}
+
+fn handed_through(step: &PlanStep, caller: &Variables) -> Variables {
+    let wanted = |name: &str| {
+        let listed = step.env_policy == EnvPolicy::Inherit || HANDED_THROUGH.contains(&name);
+        (listed && !NEVER.contains(&name))
+            || step.pass_env.iter().any(|pattern| covers(pattern, name))
+    };
+    let kept = caller
+        .iter()
+        .filter(|(name, _)| wanted(&name.to_string_lossy()));
+    kept.map(|(name, value)| (name.clone(), value.clone()))
+        .collect()
+}
+
+/// Whether `name` is what `pattern` says, where `*` stands for any text.
+fn covers(pattern: &str, name: &str) -> bool {
+    let Some((head, tail)) = pattern.split_once('*') else {
+        return pattern == name;
+    };
+    let Some(rest) = name.strip_prefix(head) else {
+        return false;
+    };
+    (0..=rest.len()).any(|at| rest.get(at..).is_some_and(|rest| covers(tail, rest)))
+}
+
+fn put_in_front(variables: &mut Variables, step: &PlanStep, root: &Path) {
+    if step.path.is_empty() {
+        return;
+    }
+    let mut path = OsString::new();
+    for folder in &step.path {
+        path.push(folder.under(root));
+        path.push(":");
+    }
+    path.push(
+        variables
+            .get(OsStr::new("PATH"))
+            .map_or(OsStr::new("/usr/local/bin:/usr/bin:/bin"), |old| old),
+    );
+    variables.insert("PATH".into(), path);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exec::fixture;
+    use crate::expand::Template;
+    use crate::path::RelPath;
+
+    fn caller() -> Variables {
+        let pairs = [
+            ("PATH", "/bin"),
+            ("HOME", "/h"),
+            ("CC", "gcc"),
+            ("AWS_A", "1"),
+            ("TZ", "CET"),
+            ("PWD", "/x"),
+        ];
+        pairs
+            .map(|(name, value)| (name.into(), value.into()))
+            .into()
+    }
+
+    fn seen(step: &PlanStep, color: bool) -> String {
+        let variables =
+            environment(step, &Late::default(), &caller(), Path::new("/w"), color).unwrap();
+        let pairs = variables
+            .iter()
+            .map(|(name, value)| format!("{}={}", name.display(), value.display()));
+        pairs.collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn a_strict_step_sees_the_list_and_what_it_asks_for() {
+        let mut step = fixture::step("s", "true");
+        step.env_policy = EnvPolicy::Strict;
+        assert_eq!(
+            seen(&step, false),
+            "HOME=/h LC_ALL=C.UTF-8 PATH=/bin TZ=UTC"
+        );
+        step.pass_env = vec!["AWS_*".to_owned(), "TZ".to_owned()];
+        assert_eq!(
+            seen(&step, false),
+            "AWS_A=1 HOME=/h LC_ALL=C.UTF-8 PATH=/bin TZ=CET"
+        );
+    }
+
+    #[test]
+    fn an_inheriting_step_sees_the_callers_with_the_base_on_top() {
+        let mut step = fixture::step("s", "true");
+        step.env_policy = EnvPolicy::Inherit;
+        step.env.insert("CC".to_owned(), EnvSetting::Unset);
+        step.env
+            .insert("TZ".to_owned(), EnvSetting::Set(Template::text("EST")));
+        step.env.insert(
+            "FORCE_COLOR".to_owned(),
+            EnvSetting::Set(Template::text("0")),
+        );
+        let seen = seen(&step, true);
+        assert_eq!(
+            seen,
+            "AWS_A=1 CLICOLOR_FORCE=1 FORCE_COLOR=0 HOME=/h LC_ALL=C.UTF-8 PATH=/bin TZ=EST"
+        );
+    }
+
+    #[test]
+    fn folders_go_in_front_of_the_path() {
+        let mut step = fixture::step("s", "true");
+        step.path = vec![RelPath::root().join(b"tools"), RelPath::root()];
+        assert!(seen(&step, false).contains(" PATH=/w/tools:/w:/bin "));
+    }
+
+    #[test]
+    fn stars_stand_for_any_text() {
+        assert!(
+            covers("*", "")
+                && covers("A*Z", "ABZ")
+                && covers("A*B*", "A-B-")
+                && !covers("A*Z", "AZX")
+        );
+    }
+}

@@ -1,0 +1,37 @@
+//! Why `pipe` itself could not do its work. A step that fails is none of these.
+
+use std::io;
+
+use miette::Diagnostic;
+use thiserror::Error;
+
+use crate::sys::fs::FsError;
+
+/// Why a run could not be carried through.
+#[derive(Debug, Error, Diagnostic)]
+pub enum ExecError {
+    /// The threads that carry steps could not be started.
+    #[error("cannot start {jobs} threads for steps")]
+    #[diagnostic(
+        code(pipe::exec::threads),
+        help("fewer job slots (`-j`) need fewer threads")
+    )]
+    Threads {
+        /// How many.
+        jobs: usize,
+        /// What the operating system said.
+        #[source]
+        source: io::Error,
+    },
+    /// The folder for logs could not be made.
+    #[error("cannot prepare the run's folder")]
+    #[diagnostic(
+        code(pipe::exec::run_folder),
+        help("logs of steps go there; is the disk full or read-only?")
+    )]
+    RunFolder(#[source] FsError),
+    /// What was found out could not be written down.
+    #[error("the next run will have to look at everything again")]
+    #[diagnostic(code(pipe::exec::not_saved), severity(Warning))]
+    NotSaved(#[source] FsError),
+}

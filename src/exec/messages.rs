@@ -1,0 +1,90 @@
+//! How the threads that carry steps speak to the coordinator: one channel, so that a step's facts
+//! arrive in their order.
+//!
+//! Facts about steps never block their sender. Pieces of output do when too many are under way, so
+//! that a step which prints faster than somebody looks is slowed down and memory stays flat.
+
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+
+use super::worker::Done;
+use crate::event::StepOutput;
+use crate::plan::StepIx;
+
+/// So many pieces of output may be under way.
+const UNDER_WAY: usize = 64;
+
+/// What a step's thread has to say.
+pub(super) enum Message {
+    /// It really runs: nothing could be restored.
+    Started(StepIx),
+    /// It printed something.
+    Output(Box<StepOutput>, Permit),
+    /// It is over, and its slot is free.
+    Done(StepIx, Box<Done>),
+}
+
+/// The sending end; one for all threads.
+#[derive(Clone)]
+pub(super) struct Messenger {
+    sender: Sender<Message>,
+    permits: Arc<Permits>,
+}
+
+/// A new channel.
+pub(super) fn messages() -> (Messenger, Receiver<Message>) {
+    let (sender, receiver) = channel();
+    let permits = Arc::new(Permits {
+        free: Mutex::new(UNDER_WAY),
+        freed: Condvar::new(),
+    });
+    (Messenger { sender, permits }, receiver)
+}
+
+impl Messenger {
+    pub(super) fn started(&self, step: StepIx) {
+        self.send(Message::Started(step));
+    }
+
+    pub(super) fn done(&self, step: StepIx, done: Done) {
+        self.send(Message::Done(step, Box::new(done)));
+    }
+
+    /// Waits while too much output is under way.
+    pub(super) fn output(&self, output: StepOutput) {
+        let permit = Permits::take(&self.permits);
+        self.send(Message::Output(Box::new(output), permit));
+    }
+
+    fn send(&self, message: Message) {
+        // Without a coordinator nobody is left who could be told.
+        let _ = self.sender.send(message);
+    }
+}
+
+struct Permits {
+    free: Mutex<usize>,
+    freed: Condvar,
+}
+
+impl Permits {
+    fn take(this: &Arc<Self>) -> Permit {
+        let free = this.free.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut free = this
+            .freed
+            .wait_while(free, |free| *free == 0)
+            .unwrap_or_else(PoisonError::into_inner);
+        *free -= 1;
+        Permit(Arc::clone(this))
+    }
+}
+
+/// One piece of output is under way as long as this lives.
+pub(super) struct Permit(Arc<Permits>);
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        *self.0.free.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+        self.0.freed.notify_one();
+    }
+}

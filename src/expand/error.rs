@@ -1,0 +1,185 @@
+//! What can be wrong with expressions, matrices and what they expand to.
+
+use miette::Diagnostic;
+use thiserror::Error;
+
+use crate::source::Span;
+
+/// An error (or, by its severity, a warning) found while pipelines are expanded.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Error, Diagnostic)]
+#[non_exhaustive]
+pub enum ExpandError {
+    /// `${{` without `}}`, or an expression that cannot be read.
+    #[error("{message}")]
+    #[diagnostic(code(pipe::expand::syntax))]
+    Syntax {
+        /// What is wrong.
+        message: String,
+        /// Where.
+        #[label("in this expression")]
+        span: Span,
+        /// What to do.
+        #[help]
+        help: Option<String>,
+    },
+    /// A name that does not exist.
+    #[error("`{name}` is not defined")]
+    #[diagnostic(code(pipe::expand::undefined))]
+    Undefined {
+        /// The name.
+        name: String,
+        /// Where.
+        #[label("not defined")]
+        span: Span,
+        /// What there is.
+        #[help]
+        help: String,
+    },
+    /// Values that need each other.
+    #[error("values that need each other: {circle}")]
+    #[diagnostic(
+        code(pipe::expand::circle),
+        help("give one of them a value of its own")
+    )]
+    Circle {
+        /// `vars.a → vars.b → vars.a`.
+        circle: String,
+        /// Where one of them is used.
+        #[label("used here")]
+        span: Span,
+    },
+    /// A name whose value is known only when the step runs, in a place that is read before.
+    #[error("`{name}` is known only when the step runs")]
+    #[diagnostic(
+        code(pipe::expand::too_early),
+        help("it can stand in `run`, `env` and `verify`")
+    )]
+    TooEarly {
+        /// The name.
+        name: String,
+        /// Where.
+        #[label("not known yet")]
+        span: Span,
+    },
+    /// `env.X` in a script.
+    #[error("in a script, the environment is the shell's own")]
+    #[diagnostic(code(pipe::expand::env_in_run), help("write `\"${name}\"`"))]
+    EnvInRun {
+        /// The variable.
+        name: String,
+        /// Where.
+        #[label("not here")]
+        span: Span,
+    },
+    /// Text from outside the repository in a script.
+    #[error("`{name}` comes from outside the repository and cannot stand in a script")]
+    #[diagnostic(
+        code(pipe::expand::outside_text),
+        help(
+            "a shell would run what is in it; pass it as a variable instead:\n  env: {{ VALUE: \"${{{{ {name} }}}}\" }}\nand write `\"$VALUE\"` in the script"
+        )
+    )]
+    OutsideText {
+        /// The name.
+        name: String,
+        /// Where.
+        #[label("outside text")]
+        span: Span,
+    },
+    /// An expression that fails on its values, or whose value cannot stand where it is.
+    #[error("{message}")]
+    #[diagnostic(code(pipe::expand::value))]
+    Value {
+        /// What is wrong.
+        message: String,
+        /// Where.
+        #[label("here")]
+        span: Span,
+    },
+    /// A path that is none, or leads out of the workspace.
+    #[error("the path `{path}` {reason}")]
+    #[diagnostic(
+        code(pipe::expand::path),
+        help(
+            "paths are relative to the pipeline's folder; `//x` is relative to the workspace root; none may leave the workspace"
+        )
+    )]
+    Path {
+        /// The path.
+        path: String,
+        /// What is wrong.
+        reason: String,
+        /// Where.
+        #[label("this path")]
+        span: Span,
+    },
+    /// A glob that cannot be read.
+    #[error("{message}")]
+    #[diagnostic(code(pipe::expand::glob))]
+    Glob {
+        /// What is wrong.
+        message: String,
+        /// Where.
+        #[label("in this pattern")]
+        span: Span,
+    },
+    /// More combinations than allowed.
+    #[error("the matrix of `{step}` has {count} combinations; more than {most} are refused")]
+    #[diagnostic(
+        code(pipe::expand::too_many),
+        help("if they are meant, say so: `max_instances: {count}`")
+    )]
+    TooMany {
+        /// The step.
+        step: String,
+        /// How many.
+        count: u64,
+        /// How many there may be.
+        most: u64,
+        /// The matrix' first axis.
+        #[label("multiplied with the other axes")]
+        span: Span,
+    },
+    /// A glob axis that makes no instance.
+    #[error("the axis `{axis}` matches no file, so `{step}` has no instance")]
+    #[diagnostic(
+        code(pipe::expand::empty_axis),
+        severity(Warning),
+        help("globs of axes are looked at when the run starts, and never match what a step makes")
+    )]
+    EmptyAxis {
+        /// The axis.
+        axis: String,
+        /// The step.
+        step: String,
+        /// The glob.
+        #[label("no file")]
+        span: Span,
+    },
+    /// A name in `exclude` that is no axis.
+    #[error("`{name}` is no axis of this matrix")]
+    #[diagnostic(code(pipe::expand::unknown_axis))]
+    UnknownAxis {
+        /// The name.
+        name: String,
+        /// Where.
+        #[label("no such axis")]
+        span: Span,
+        /// What there is.
+        #[help]
+        help: String,
+    },
+    /// Something that only one of two keys may say, or that a key's value rules out.
+    #[error("{message}")]
+    #[diagnostic(code(pipe::expand::bad_key))]
+    BadKey {
+        /// What is wrong.
+        message: String,
+        /// Where.
+        #[label("here")]
+        span: Span,
+        /// What to do.
+        #[help]
+        help: Option<String>,
+    },
+}

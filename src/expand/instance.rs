@@ -1,0 +1,251 @@
+//! Instances: a step with its matrix values and its profile filled in.
+
+use indexmap::IndexMap;
+
+use super::error::ExpandError;
+use super::facts::Facts;
+use super::matrix::{self, Cell};
+use super::parts;
+use super::scope::Scope;
+use super::value::Val;
+use crate::model::{CacheWord, Pipeline, Reference, Step, Workspace};
+use crate::path::RelPath;
+use crate::plan::{CacheMode, EnvPolicy, Literal, Output, PlanStep};
+use crate::source::{Span, Spanned};
+
+/// The time between TERM and KILL where nothing else is said.
+const GRACE: std::time::Duration = std::time::Duration::from_secs(5);
+
+/// A step with its matrix values and its profile filled in, before its edges are known.
+#[derive(Clone, Debug)]
+pub struct Instance {
+    /// The pipeline's name.
+    pub pipeline: String,
+    /// The step's name.
+    pub step: String,
+    /// Its matrix values.
+    pub cell: IndexMap<String, Val>,
+    /// The names of the step's axes.
+    pub axes: Vec<String>,
+    /// What it needs, as written.
+    pub needs: Vec<Spanned<Reference>>,
+    /// What must come before, as written.
+    pub after: Vec<Spanned<Reference>>,
+    /// Where its name stands.
+    pub span: Span,
+    /// Where each of `plan.outputs` stands.
+    pub output_spans: Vec<Span>,
+    /// Where each literal source stands.
+    pub literal_spans: Vec<Span>,
+    /// All that the plan needs, but for its edges. A group has no scripts.
+    pub plan: PlanStep,
+}
+
+impl Instance {
+    /// Whether it only groups what it needs.
+    pub fn is_group(&self) -> bool {
+        self.plan.scripts.is_empty()
+    }
+
+    /// Whether it is one of those that the part of a reference behind the name asks for.
+    pub fn fits(&self, wanted: &[(String, String)]) -> bool {
+        matrix::fits(&self.cell, wanted)
+    }
+}
+
+/// What a step declares to make, in one of its instances.
+#[derive(Clone, Debug)]
+pub struct Declared {
+    /// The instance's matrix values.
+    pub cell: IndexMap<String, Val>,
+    /// What it makes.
+    pub output: Output,
+    /// Where that is written.
+    pub span: Span,
+}
+
+/// Errors and warnings found on the way.
+pub(super) type Findings = Vec<ExpandError>;
+
+/// The instances of one step under a profile (one that the pipeline has, or none).
+///
+/// Errors and warnings are added to `findings`; an instance with an error is left out.
+pub fn instances(
+    workspace: &Workspace,
+    pipeline: &Pipeline,
+    step: &Step,
+    profile: Option<&str>,
+    facts: &Facts,
+    findings: &mut Vec<ExpandError>,
+) -> Vec<Instance> {
+    let scope = Scope::new(workspace, pipeline, facts, profile, Some(step));
+    let cells = match matrix::cells(step, &scope, findings) {
+        Ok(cells) => cells,
+        Err(error) => {
+            findings.push(error);
+            return Vec::new();
+        }
+    };
+    let mut instances = Vec::with_capacity(cells.len());
+    for cell in cells {
+        let mut errors = Vec::new();
+        let instance = instance(
+            workspace,
+            pipeline,
+            step,
+            profile,
+            facts,
+            &cell,
+            &mut errors,
+        );
+        if errors.is_empty() {
+            instances.push(instance);
+        }
+        // A mistake in a step is the same mistake in each of its instances.
+        findings.extend(
+            errors
+                .into_iter()
+                .filter(|error| !findings.contains(error))
+                .collect::<Vec<_>>(),
+        );
+    }
+    instances
+}
+
+/// What a step declares to make, in all of its instances under a profile. Mistakes are left out:
+/// they are told where the step is expanded.
+pub fn declared(
+    workspace: &Workspace,
+    pipeline: &Pipeline,
+    step: &Step,
+    profile: Option<&str>,
+    facts: &Facts,
+) -> Vec<Declared> {
+    if step.outputs.is_empty() {
+        return Vec::new();
+    }
+    let scope = Scope::new(workspace, pipeline, facts, profile, Some(step));
+    let cells = matrix::cells(step, &scope, &mut Vec::new()).unwrap_or_default();
+    let mut all = Vec::new();
+    for cell in cells {
+        let mut scope = Scope::new(workspace, pipeline, facts, profile, Some(step));
+        scope.cell.clone_from(&cell.values);
+        let outputs = parts::outputs(&scope, step, &mut Vec::new());
+        all.extend(outputs.into_iter().map(|(output, span)| Declared {
+            cell: cell.values.clone(),
+            output,
+            span,
+        }));
+    }
+    all
+}
+
+fn instance(
+    workspace: &Workspace,
+    pipeline: &Pipeline,
+    step: &Step,
+    profile: Option<&str>,
+    facts: &Facts,
+    cell: &Cell,
+    errors: &mut Findings,
+) -> Instance {
+    let mut scope = Scope::new(workspace, pipeline, facts, profile, Some(step));
+    scope.cell.clone_from(&cell.values);
+    let dir = parts::dir(&scope, step, errors);
+    scope.step_dir = dir.clone();
+    let (outputs, output_spans): (Vec<Output>, Vec<Span>) =
+        parts::outputs(&scope, step, errors).into_iter().unzip();
+    let _ = scope.outputs.set(parts::output_values(&outputs));
+    let (sources, literal_spans) = parts::sources(&scope, step, errors);
+    let cache = cache_mode(step);
+    let shell = parts::shell(step);
+    let plan = PlanStep {
+        name: format!("{}:{}{}", pipeline.name.value, step.name.value, cell.label),
+        profile: profile.map(str::to_owned),
+        description: parts::description(&scope, step, errors),
+        scripts: parts::scripts(&scope, step, shell.dialect, errors),
+        args: Vec::new(),
+        dir,
+        env: parts::environment(&scope, workspace, pipeline, step, profile, errors),
+        path: parts::path(&scope, step, errors),
+        pass_env: step.pass_env.clone(),
+        env_policy: env_policy(step, cache),
+        sources,
+        outputs,
+        needs: Vec::new(),
+        after: Vec::new(),
+        need_names: std::collections::BTreeMap::new(),
+        cache,
+        salt: workspace
+            .settings
+            .salt
+            .iter()
+            .chain(&step.salt)
+            .cloned()
+            .collect(),
+        timeout: step.timeout,
+        grace: step.grace.unwrap_or(GRACE),
+        requires: parts::checks(&scope, &step.requires, shell.dialect, errors),
+        verify: parts::checks(&scope, &step.verify, shell.dialect, errors),
+        hint: step
+            .hint
+            .as_ref()
+            .and_then(|hint| parts::take(scope.text(hint), errors)),
+        skip: parts::skip(&scope, step, errors),
+        shell,
+    };
+    Instance {
+        pipeline: pipeline.name.value.clone(),
+        step: step.name.value.clone(),
+        axes: step
+            .matrix
+            .iter()
+            .flat_map(|matrix| matrix.axes.keys().cloned())
+            .collect(),
+        cell: cell.values.clone(),
+        needs: step.needs.clone(),
+        after: step.after.clone(),
+        span: step.name.span,
+        output_spans,
+        literal_spans,
+        plan,
+    }
+}
+
+/// `cache` as written, or what follows from `sources` and `outputs`.
+fn cache_mode(step: &Step) -> CacheMode {
+    match (step.cache, &step.sources) {
+        (Some(CacheWord::Off), _) => CacheMode::Off,
+        (_, None) => CacheMode::Undeclared,
+        (Some(CacheWord::Shared), _) => CacheMode::Shared,
+        (Some(CacheWord::Local), _) => CacheMode::Local,
+        (None, Some(_)) if step.outputs.is_empty() => CacheMode::Local,
+        (None, Some(_)) => CacheMode::Shared,
+    }
+}
+
+/// A cached step sees only what it declares; any other sees the caller's environment.
+fn env_policy(step: &Step, cache: CacheMode) -> EnvPolicy {
+    match step.inherits_env {
+        Some(true) => EnvPolicy::Inherit,
+        Some(false) => EnvPolicy::Strict,
+        None if cache.is_cached() => EnvPolicy::Strict,
+        None => EnvPolicy::Inherit,
+    }
+}
+
+/// The literal source files of an instance that another step may make, with their places.
+pub(crate) fn literal_files(instance: &Instance) -> impl Iterator<Item = (usize, &RelPath, Span)> {
+    let literals = instance
+        .plan
+        .sources
+        .iter()
+        .flat_map(|sources| &sources.literals);
+    literals
+        .zip(&instance.literal_spans)
+        .enumerate()
+        .filter_map(|(index, (literal, span))| match literal {
+            Literal::File(path) => Some((index, path, *span)),
+            Literal::Outside(_) | Literal::Made { .. } => None,
+        })
+}

@@ -1,0 +1,27 @@
+//! Matrix, variables and expressions: a step of a pipeline becomes instances, in which nothing is
+//! open but what only the step's turn can tell.
+//!
+//! This room knows `model`, `glob` and the places of `source`; it reads no file (what comes from
+//! outside is a value: [`Facts`]) and starts nothing.
+
+mod engine;
+mod error;
+mod facts;
+mod instance;
+mod matrix;
+mod parts;
+mod quote;
+mod scope;
+mod segments;
+mod shell;
+mod template;
+mod value;
+
+pub use error::ExpandError;
+pub use facts::Facts;
+pub(crate) use instance::literal_files;
+pub use instance::{Declared, Instance, declared, instances};
+pub use quote::Place;
+pub use shell::Context;
+pub use template::{FillError, Late, Piece, Template};
+pub use value::Val;

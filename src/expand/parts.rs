@@ -1,0 +1,319 @@
+//! The parts of an instance, one function a key. Mistakes are collected, and the part is left out.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::error::ExpandError;
+use super::instance::Findings;
+use super::scope::{Reader, Scope};
+use super::template::Template;
+use super::value::Val;
+use crate::glob::Pattern;
+use crate::model::{CheckText, EnvMap, EnvText, OutputText, Pipeline, Step, Workspace};
+use crate::parse::Text;
+use crate::path::{RelPath, to_bytes};
+use crate::plan::{
+    Check, CheckKind, Dialect, EnvSetting, Literal, Output, OutputKind, Shell, Sources,
+};
+use crate::source::Span;
+
+/// The limit of one try of a check where nothing else is said.
+const CHECK_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The value, or one finding more.
+pub(super) fn take<T>(result: Result<T, ExpandError>, errors: &mut Findings) -> Option<T> {
+    result.map_err(|error| errors.push(error)).ok()
+}
+
+pub(super) fn dir(scope: &Scope, step: &Step, errors: &mut Findings) -> RelPath {
+    let dir = step
+        .dir
+        .as_ref()
+        .and_then(|text| take(folder(scope, text), errors));
+    dir.unwrap_or_else(|| scope.pipeline.dir.clone())
+}
+
+fn folder(scope: &Scope, text: &Text) -> Result<RelPath, ExpandError> {
+    resolve(scope, &scope.text(text)?, text.span)
+}
+
+/// A path as written in this pipeline.
+fn resolve(scope: &Scope, path: &str, span: Span) -> Result<RelPath, ExpandError> {
+    RelPath::resolve(&scope.pipeline.dir, &to_bytes(path)).map_err(|error| ExpandError::Path {
+        path: path.to_owned(),
+        reason: error.to_string(),
+        span,
+    })
+}
+
+pub(super) fn description(scope: &Scope, step: &Step, errors: &mut Findings) -> Option<String> {
+    take(scope.text(step.description.as_ref()?), errors)
+}
+
+pub(super) fn shell(step: &Step) -> Shell {
+    let words: Vec<&str> = step
+        .shell
+        .iter()
+        .flat_map(|words| &words.value)
+        .map(String::as_str)
+        .collect();
+    let words: &[&str] = match words.as_slice() {
+        [] | ["sh"] => &["sh", "-e", "-c"],
+        ["bash"] => &["bash", "-eo", "pipefail", "-c"],
+        ["pwsh"] => &["pwsh", "-NoProfile", "-NonInteractive", "-Command"],
+        ["python"] => &["python3", "-c"],
+        words => words,
+    };
+    let program = words[0].rsplit('/').next().unwrap_or_default();
+    let dialect = match program.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.') {
+        "sh" | "bash" | "dash" | "ksh" | "zsh" | "ash" => Dialect::Posix,
+        "python" => Dialect::Python,
+        "pwsh" | "powershell" => Dialect::PowerShell,
+        _ => Dialect::Other,
+    };
+    Shell {
+        words: words.iter().map(|word| (*word).to_owned()).collect(),
+        dialect,
+    }
+}
+
+pub(super) fn scripts(
+    scope: &Scope,
+    step: &Step,
+    dialect: Dialect,
+    errors: &mut Findings,
+) -> Vec<Template> {
+    step.run
+        .iter()
+        .filter_map(|text| take(scope.template(text, Reader::Script(dialect)), errors))
+        .collect()
+}
+
+pub(super) fn skip(scope: &Scope, step: &Step, errors: &mut Findings) -> bool {
+    let condition = step
+        .condition
+        .as_ref()
+        .and_then(|text| take(scope.condition(text), errors));
+    condition == Some(false)
+}
+
+pub(super) fn path(scope: &Scope, step: &Step, errors: &mut Findings) -> Vec<RelPath> {
+    step.path
+        .iter()
+        .filter_map(|text| take(folder(scope, text), errors))
+        .collect()
+}
+
+/// All layers of declared environment, the later ones over the earlier.
+pub(super) fn environment(
+    scope: &Scope,
+    workspace: &Workspace,
+    pipeline: &Pipeline,
+    step: &Step,
+    profile: Option<&str>,
+    errors: &mut Findings,
+) -> BTreeMap<String, EnvSetting> {
+    let profile = profile
+        .and_then(|name| pipeline.profiles.get(name))
+        .map(|profile| &profile.env);
+    let layers: [Option<&EnvMap>; 4] = [
+        Some(&workspace.settings.env),
+        Some(&pipeline.env),
+        profile,
+        Some(&step.env),
+    ];
+    let mut written: BTreeMap<&str, &EnvText> = BTreeMap::new();
+    for (name, text) in layers.into_iter().flatten().flatten() {
+        written.insert(name, &text.value);
+    }
+    let mut env = BTreeMap::new();
+    for (name, text) in written {
+        if let Some(setting) = take(env_setting(scope, name, text), errors) {
+            env.insert(name.to_owned(), setting);
+        }
+    }
+    env
+}
+
+fn env_setting(scope: &Scope, name: &str, text: &EnvText) -> Result<EnvSetting, ExpandError> {
+    Ok(match text {
+        EnvText::Unset => EnvSetting::Unset,
+        EnvText::Value(text) => EnvSetting::Set(scope.template(text, Reader::Late)?),
+        EnvText::FromCaller { default } => match (scope.facts.env.get(name), default) {
+            (Some(value), _) => EnvSetting::Set(Template::text(value.as_str())),
+            (None, Some(default)) => EnvSetting::Set(scope.template(default, Reader::Late)?),
+            (None, None) => EnvSetting::Unset,
+        },
+    })
+}
+
+/// What the step makes, with the place of each.
+pub(super) fn outputs(scope: &Scope, step: &Step, errors: &mut Findings) -> Vec<(Output, Span)> {
+    step.outputs
+        .iter()
+        .filter_map(|written| {
+            take(output(scope, written), errors).map(|output| (output, written.path.span))
+        })
+        .collect()
+}
+
+fn output(scope: &Scope, written: &OutputText) -> Result<Output, ExpandError> {
+    let span = written.path.span;
+    let text = scope.pattern(&written.path)?;
+    let folder = text.strip_suffix('/');
+    let pattern = pattern(scope, folder.unwrap_or(&text), span)?;
+    let kind = match (pattern.literal(), folder) {
+        (Some(path), Some(_)) => OutputKind::Folder(path),
+        (Some(path), None) => OutputKind::File(path),
+        (None, None) => OutputKind::Glob(pattern),
+        (None, Some(_)) => OutputKind::Glob(self::pattern(scope, &text, span)?),
+    };
+    check_output(&kind, &text, span)?;
+    Ok(Output {
+        kind,
+        optional: written.optional,
+        negated: written.negated,
+    })
+}
+
+/// Outputs may not be the root, nor what belongs to git or to `pipe`.
+fn check_output(kind: &OutputKind, text: &str, span: Span) -> Result<(), ExpandError> {
+    let path = match kind {
+        OutputKind::File(path) | OutputKind::Folder(path) => path.clone(),
+        OutputKind::Glob(pattern) => pattern.prefix().clone(),
+    };
+    let first = path.parts().next().unwrap_or_default();
+    let reason = match (first, kind) {
+        (b".git", _) => "belongs to git",
+        (b".pipe", _) => "belongs to pipe",
+        (b"", OutputKind::File(_) | OutputKind::Folder(_)) => "is the whole workspace",
+        _ => return Ok(()),
+    };
+    Err(ExpandError::Path {
+        path: text.to_owned(),
+        reason: format!("{reason} and cannot be an output"),
+        span,
+    })
+}
+
+fn pattern(scope: &Scope, text: &str, span: Span) -> Result<Pattern, ExpandError> {
+    Pattern::parse(&scope.pipeline.dir, text).map_err(|error| ExpandError::Glob {
+        message: error.to_string(),
+        span,
+    })
+}
+
+/// What `outputs` means in expressions.
+pub(super) fn output_values(outputs: &[Output]) -> Vec<Val> {
+    let value = |output: &Output| match &output.kind {
+        OutputKind::File(path) | OutputKind::Folder(path) => Val::Path(path.clone()),
+        OutputKind::Glob(pattern) => Val::Text(pattern.text().to_owned()),
+    };
+    outputs
+        .iter()
+        .filter(|output| !output.negated)
+        .map(value)
+        .collect()
+}
+
+/// What the step reads, and the place of each literal.
+pub(super) fn sources(
+    scope: &Scope,
+    step: &Step,
+    errors: &mut Findings,
+) -> (Option<Sources>, Vec<Span>) {
+    let Some(written) = &step.sources else {
+        return (None, Vec::new());
+    };
+    let mut sources = Sources::default();
+    let mut spans = Vec::new();
+    for text in written {
+        match take(source(scope, text), errors) {
+            Some(Source::Pattern(pattern)) => sources.patterns.push(pattern),
+            Some(Source::Literal(literal)) => {
+                sources.literals.push(literal);
+                spans.push(text.span);
+            }
+            None => {}
+        }
+    }
+    for text in &step.exclude {
+        let pattern = scope
+            .pattern(text)
+            .and_then(|written| pattern(scope, &written, text.span));
+        sources.excludes.extend(take(pattern, errors));
+    }
+    (Some(sources), spans)
+}
+
+enum Source {
+    Pattern(Pattern),
+    Literal(Literal),
+}
+
+fn source(scope: &Scope, text: &Text) -> Result<Source, ExpandError> {
+    let written = scope.pattern(text)?;
+    if written.starts_with('/') && !written.starts_with("//") {
+        return Ok(Source::Literal(Literal::Outside(written)));
+    }
+    let pattern = pattern(scope, &written, text.span)?;
+    Ok(match pattern.literal() {
+        Some(path) => Source::Literal(Literal::File(path)),
+        None => Source::Pattern(pattern),
+    })
+}
+
+pub(super) fn checks(
+    scope: &Scope,
+    written: &[CheckText],
+    dialect: Dialect,
+    errors: &mut Findings,
+) -> Vec<Check> {
+    written
+        .iter()
+        .filter_map(|check| take(one_check(scope, check, dialect), errors).flatten())
+        .collect()
+}
+
+fn one_check(
+    scope: &Scope,
+    written: &CheckText,
+    dialect: Dialect,
+) -> Result<Option<Check>, ExpandError> {
+    if let Some(condition) = &written.condition {
+        if !scope.condition(condition)? {
+            return Ok(None);
+        }
+    }
+    let text = |text: &Option<Text>| text.as_ref().map(|text| scope.text(text)).transpose();
+    let kind = match written.kind {
+        "file" => CheckKind::File {
+            path: folder(scope, &written.subject)?,
+            min_size: written.sizes.0,
+            max_size: written.sizes.1,
+            executable: written.executable,
+            matches: text(&written.matches)?,
+        },
+        "run" => CheckKind::Run {
+            script: scope.template(&written.subject, Reader::Script(dialect))?,
+            matches: text(&written.matches)?,
+            not_matches: text(&written.not_matches)?,
+        },
+        "env" => CheckKind::Env {
+            name: scope.text(&written.subject)?,
+        },
+        "tool" => CheckKind::Tool {
+            name: scope.text(&written.subject)?,
+            version: text(&written.version)?,
+        },
+        _ => CheckKind::Tcp {
+            address: scope.text(&written.subject)?,
+        },
+    };
+    Ok(Some(Check {
+        kind,
+        within: written.within,
+        timeout: written.timeout.unwrap_or(CHECK_TIMEOUT),
+        message: text(&written.message)?,
+    }))
+}

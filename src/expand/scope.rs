@@ -1,0 +1,751 @@
+//! What names mean for one instance: the values of `vars`, `matrix`, `env`, `host` and the others,
+//! worked out when they are asked for.
+
+use std::cell::{OnceCell, RefCell};
+use std::collections::{BTreeMap, HashMap};
+
+use indexmap::IndexMap;
+use minijinja::Value;
+
+use super::engine::{self, Fault};
+use super::error::ExpandError;
+use super::facts::Facts;
+use super::quote::{self, Place};
+use super::segments::{Segment, segments};
+use super::shell::ShellReader;
+use super::template::{Piece, Template};
+use super::value::Val;
+use crate::model::{EnvText, Pipeline, Step, Vars, Workspace};
+use crate::parse::{Text, ValueDoc};
+use crate::path::{RelPath, to_text};
+use crate::source::Span;
+use crate::suggest::did_you_mean;
+
+/// Names whose values are known only at a step's turn.
+const LATE: [&str; 4] = ["sources", "needs", "stamp", "jobs"];
+/// All first parts of names.
+const ROOTS: [&str; 15] = [
+    "vars",
+    "matrix",
+    "env",
+    "jobs",
+    "output",
+    "outputs",
+    "sources",
+    "needs",
+    "step",
+    "pipeline",
+    "workspace",
+    "profile",
+    "host",
+    "git",
+    "stamp",
+];
+const STAMPS: [&str; 6] = ["commit", "short", "branch", "tag", "time", "version"];
+const GIT: [&str; 5] = ["commit", "short", "branch", "tag", "dirty"];
+
+/// A value and where it comes from.
+#[derive(Clone, Debug)]
+pub(super) struct Known {
+    pub(super) value: Val,
+    /// The name of the text from outside the repository that is in it.
+    pub(super) outside: Option<String>,
+    /// Whether the command line set it.
+    pub(super) typed: bool,
+}
+
+impl Known {
+    fn of(value: Val) -> Self {
+        Self {
+            value,
+            outside: None,
+            typed: false,
+        }
+    }
+}
+
+/// What reads the text that an expression stands in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Reader {
+    /// `pipe`, before anything runs.
+    Early,
+    /// `pipe`, as a pattern or path: values of path expressions stand for themselves.
+    Pattern,
+    /// A process' environment or `pipe`, at the step's turn.
+    Late,
+    /// A script.
+    Script(crate::plan::Dialect),
+}
+
+/// Where names are looked up.
+pub(super) struct Scope<'a> {
+    pub(super) workspace: &'a Workspace,
+    pub(super) pipeline: &'a Pipeline,
+    pub(super) facts: &'a Facts,
+    pub(super) profile: Option<&'a str>,
+    pub(super) step: Option<&'a Step>,
+    pub(super) cell: IndexMap<String, Val>,
+    /// The step's working folder, once it is known.
+    pub(super) step_dir: RelPath,
+    /// The declared outputs as paths or patterns, once they are known.
+    pub(super) outputs: OnceCell<Vec<Val>>,
+    resolved: RefCell<HashMap<String, Known>>,
+    resolving: RefCell<Vec<String>>,
+}
+
+type Expanded<T> = Result<T, ExpandError>;
+
+impl<'a> Scope<'a> {
+    pub(super) fn new(
+        workspace: &'a Workspace,
+        pipeline: &'a Pipeline,
+        facts: &'a Facts,
+        profile: Option<&'a str>,
+        step: Option<&'a Step>,
+    ) -> Self {
+        Self {
+            workspace,
+            pipeline,
+            facts,
+            profile,
+            step,
+            cell: IndexMap::new(),
+            step_dir: pipeline.dir.clone(),
+            outputs: OnceCell::new(),
+            resolved: RefCell::default(),
+            resolving: RefCell::default(),
+        }
+    }
+
+    /// Text without expressions that are known only later.
+    pub(super) fn text(&self, text: &Text) -> Expanded<String> {
+        self.early(text, Reader::Early)
+    }
+
+    /// A path or pattern; what expressions put in is escaped where it comes from a path.
+    pub(super) fn pattern(&self, text: &Text) -> Expanded<String> {
+        self.early(text, Reader::Pattern)
+    }
+
+    fn early(&self, text: &Text, reader: Reader) -> Expanded<String> {
+        let template = self.template(text, reader)?;
+        Ok(template
+            .pieces
+            .into_iter()
+            .map(|piece| match piece {
+                Piece::Text(text) => text,
+                Piece::Hole { .. } => unreachable!("early texts have no holes"),
+            })
+            .collect())
+    }
+
+    /// Text that may hold expressions; those known only at the step's turn stay as holes.
+    pub(super) fn template(&self, text: &Text, reader: Reader) -> Expanded<Template> {
+        if !text.text.contains("${{") {
+            return Ok(Template::text(text.text.as_str()));
+        }
+        let segments = segments(text)?;
+        let mut shell = ShellReader::new();
+        let mut pieces = Vec::new();
+        for (index, segment) in segments.iter().enumerate() {
+            match segment {
+                Segment::Text(part) => {
+                    shell.read(part);
+                    push_text(&mut pieces, part);
+                }
+                Segment::Expression(expression) => {
+                    let context = shell.hole(following(&segments, index));
+                    let piece = self.piece(expression, reader, context)?;
+                    match piece {
+                        Piece::Text(part) => push_text(&mut pieces, &part),
+                        hole => pieces.push(hole),
+                    }
+                }
+            }
+        }
+        Ok(Template { pieces })
+    }
+
+    /// A bare expression, as `if` has it.
+    pub(super) fn condition(&self, text: &Text) -> Expanded<bool> {
+        let expression = super::segments::bare(text)?;
+        let (value, _) = self.evaluate(&expression)?;
+        match value.kind() {
+            minijinja::value::ValueKind::Bool => Ok(value.is_true()),
+            _ => Err(ExpandError::Value {
+                message: format!("`if` wants true or false, but this is {value:?}"),
+                span: expression.span,
+            }),
+        }
+    }
+
+    /// A YAML value with the expressions in its texts; a text that is one expression keeps the type.
+    pub(super) fn value(&self, doc: &ValueDoc) -> Expanded<Known> {
+        match doc {
+            ValueDoc::Text(text) if text.text.contains("${{") => self.text_value(text),
+            ValueDoc::List(items, _) => self.list(items),
+            ValueDoc::Map(entries, _) => {
+                let mut known = Known::of(Val::Null);
+                let mut map = IndexMap::new();
+                for (key, item) in entries {
+                    let item = self.value(item)?;
+                    known.outside = known.outside.or(item.outside);
+                    map.insert(key.value.clone(), item.value);
+                }
+                known.value = Val::Map(map);
+                Ok(known)
+            }
+            plain => Ok(Known::of(Val::of_doc(plain))),
+        }
+    }
+
+    fn list(&self, items: &[ValueDoc]) -> Expanded<Known> {
+        let mut known = Known::of(Val::Null);
+        let mut list = Vec::new();
+        for item in items {
+            let item = self.value(item)?;
+            known.outside = known.outside.or(item.outside);
+            list.push(item.value);
+        }
+        known.value = Val::List(list);
+        Ok(known)
+    }
+
+    fn text_value(&self, text: &Text) -> Expanded<Known> {
+        let segments = segments(text)?;
+        if let [Segment::Expression(expression)] = segments.as_slice() {
+            let (value, known) = self.evaluate(expression)?;
+            return Ok(Known {
+                value: Val::from_engine(&value, &self.pipeline.dir),
+                ..known
+            });
+        }
+        let mut out = String::new();
+        let mut all = Known::of(Val::Null);
+        for segment in &segments {
+            match segment {
+                Segment::Text(part) => out.push_str(part),
+                Segment::Expression(expression) => {
+                    let (value, known) = self.evaluate(expression)?;
+                    all.outside = all.outside.or(known.outside);
+                    let part = quote::put(&value, Place::Text);
+                    out.push_str(&part.map_err(|message| ExpandError::Value {
+                        message,
+                        span: expression.span,
+                    })?);
+                }
+            }
+        }
+        all.value = Val::Text(out);
+        Ok(all)
+    }
+
+    /// One expression in a text.
+    fn piece(
+        &self,
+        expression: &Expression,
+        reader: Reader,
+        context: super::shell::Context,
+    ) -> Expanded<Piece> {
+        let names = expression.names()?;
+        if let Some(name) = names.iter().find(|name| LATE.contains(&root(name))) {
+            if matches!(reader, Reader::Early | Reader::Pattern) {
+                return Err(ExpandError::TooEarly {
+                    name: name.clone(),
+                    span: expression.span_of(name),
+                });
+            }
+            return self.late_piece(expression, &names, reader, context);
+        }
+        let (value, known) = self.evaluate_for(expression, reader)?;
+        let place = place(reader, context, known.typed);
+        let text = quote::put(&value, place).map_err(|message| ExpandError::Value {
+            message,
+            span: expression.span,
+        })?;
+        Ok(Piece::Text(text))
+    }
+
+    fn late_piece(
+        &self,
+        expression: &Expression,
+        names: &[String],
+        reader: Reader,
+        context: super::shell::Context,
+    ) -> Expanded<Piece> {
+        let mut early = BTreeMap::new();
+        let mut typed = false;
+        for name in names {
+            self.check_use(name, reader, expression)?;
+            if LATE.contains(&root(name)) {
+                self.check_late(name, reader, expression)?;
+                continue;
+            }
+            let known = self.lookup(name, expression)?;
+            refuse_outside(&known, reader, expression)?;
+            typed |= known.typed;
+            insert(&mut early, name, known.value);
+        }
+        let place = place(reader, context, typed);
+        Ok(Piece::Hole {
+            expression: expression.text.clone(),
+            place,
+            early,
+        })
+    }
+
+    /// Whether a late name exists.
+    fn check_late(&self, name: &str, reader: Reader, expression: &Expression) -> Expanded<()> {
+        let span = expression.span_of(name);
+        let mut parts = name.splitn(3, '.').skip(1);
+        match (root(name), parts.next(), parts.next()) {
+            ("stamp", Some(stamp), _) if !STAMPS.contains(&stamp) => {
+                Err(undefined(name, stamp, STAMPS.into_iter(), span))
+            }
+            ("stamp", Some("branch" | "tag"), _) if matches!(reader, Reader::Script(_)) => {
+                Err(ExpandError::OutsideText {
+                    name: name.to_owned(),
+                    span,
+                })
+            }
+            ("needs", Some(need), _) if !self.need_names().any(|known| known == need) => {
+                Err(undefined(name, need, self.need_names(), span))
+            }
+            ("needs", Some(_), Some(what)) if what != "outputs" => {
+                Err(undefined(name, what, ["outputs"].into_iter(), span))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// How `needs.X` may be spelled here.
+    fn need_names(&self) -> impl Iterator<Item = &str> {
+        self.step
+            .into_iter()
+            .flat_map(|step| &step.needs)
+            .map(|need| need.value.name.as_str())
+    }
+
+    fn evaluate(&self, expression: &Expression) -> Expanded<(Value, Known)> {
+        self.evaluate_for(expression, Reader::Early)
+    }
+
+    /// The value of an expression of early names, and where it comes from (its `value` is unset).
+    fn evaluate_for(&self, expression: &Expression, reader: Reader) -> Expanded<(Value, Known)> {
+        let mut early = BTreeMap::new();
+        let mut from = Known::of(Val::Null);
+        for name in expression.names()? {
+            self.check_use(&name, reader, expression)?;
+            if LATE.contains(&root(&name)) {
+                return Err(ExpandError::TooEarly {
+                    span: expression.span_of(&name),
+                    name,
+                });
+            }
+            if expression.has_default() && !self.exists(&name) {
+                insert_parents(&mut early, &name);
+                continue;
+            }
+            let known = self.lookup(&name, expression)?;
+            refuse_outside(&known, reader, expression)?;
+            from.typed |= known.typed;
+            from.outside = from.outside.or(known.outside);
+            if engine::plain(&expression.text).is_some_and(|parts| parts.len() <= 2) {
+                return Ok((known.value.to_engine(self.dir(reader)), from));
+            }
+            insert(&mut early, &name, known.value);
+        }
+        let context = early
+            .iter()
+            .map(|(name, value)| (name.clone(), value.to_engine(self.dir(reader))))
+            .collect();
+        let value = engine::evaluate(&expression.text, &context)
+            .map_err(|fault| expression.error(fault))?;
+        Ok((value, from))
+    }
+
+    /// What paths are shown relative to.
+    fn dir(&self, reader: Reader) -> &RelPath {
+        match reader {
+            Reader::Early | Reader::Pattern => &self.pipeline.dir,
+            Reader::Late | Reader::Script(_) => &self.step_dir,
+        }
+    }
+
+    fn check_use(&self, name: &str, reader: Reader, expression: &Expression) -> Expanded<()> {
+        if root(name) == "env" && matches!(reader, Reader::Script(_)) {
+            let variable = name.split('.').nth(1).unwrap_or("NAME").to_owned();
+            return Err(ExpandError::EnvInRun {
+                name: variable,
+                span: expression.span_of(name),
+            });
+        }
+        Ok(())
+    }
+
+    /// Whether a name has a value at all: `default` is the one place where it need not.
+    fn exists(&self, name: &str) -> bool {
+        let member = name.split('.').nth(1);
+        match (root(name), member) {
+            ("vars", Some(var)) => self
+                .var_layers()
+                .iter()
+                .any(|layer| layer.contains_key(var)),
+            ("matrix", Some(axis)) => self.cell.contains_key(axis),
+            ("env", Some(variable)) => self.env_text(variable).is_some(),
+            (root, _) => ROOTS.contains(&root),
+        }
+    }
+
+    /// The value of a dotted name.
+    fn lookup(&self, name: &str, expression: &Expression) -> Expanded<Known> {
+        let span = expression.span_of(name);
+        let mut parts = name.split('.');
+        let root = parts.next().unwrap_or_default();
+        let Some(member) = parts.next() else {
+            return self.whole(root, span);
+        };
+        match root {
+            "vars" => self.var(member, name, span),
+            "matrix" => self.axis(member, name, span),
+            "env" => self.env(member, name, span),
+            "git" if GIT.contains(&member) => Ok(self.git(member)),
+            "git" => Err(undefined(name, member, GIT.into_iter(), span)),
+            "host" | "step" | "pipeline" | "workspace" => self.fact(root, member, name, span),
+            _ => self.whole(root, span),
+        }
+    }
+
+    /// A name without a dot.
+    fn whole(&self, root: &str, span: Span) -> Expanded<Known> {
+        let outputs = || self.outputs.get().cloned().unwrap_or_default();
+        match root {
+            "profile" => Ok(Known::of(Val::Text(
+                self.profile.unwrap_or_default().to_owned(),
+            ))),
+            "outputs" => Ok(Known::of(Val::List(outputs()))),
+            "output" => {
+                outputs()
+                    .into_iter()
+                    .next()
+                    .map(Known::of)
+                    .ok_or_else(|| ExpandError::Undefined {
+                        name: "output".to_owned(),
+                        span,
+                        help: "the step declares no `outputs`".to_owned(),
+                    })
+            }
+            "matrix" => Ok(Known::of(Val::Map(self.cell.clone()))),
+            root if ROOTS.contains(&root) => Err(ExpandError::Value {
+                message: format!("`{root}` is no value by itself: write `{root}.NAME`"),
+                span,
+            }),
+            root => Err(undefined(root, root, ROOTS.into_iter(), span)),
+        }
+    }
+
+    fn fact(&self, root: &str, member: &str, name: &str, span: Span) -> Expanded<Known> {
+        let text = |text: &str| Ok(Known::of(Val::Text(text.to_owned())));
+        let known: &[&str] = match (root, member) {
+            ("host", "os") => return text(&self.facts.os),
+            ("host", "arch") => return text(&self.facts.arch),
+            ("host", "cpus") => return Ok(Known::of(Val::Int(self.facts.cpus as i64))),
+            ("host", _) => &["os", "arch", "cpus"],
+            ("step", "name") => return text(self.step.map_or("", |step| &step.name.value)),
+            ("step", "dir") => return Ok(Known::of(Val::Path(self.step_dir.clone()))),
+            ("step", _) => &["name", "dir"],
+            ("pipeline", "name") => return text(&self.pipeline.name.value),
+            ("pipeline", _) => &["name"],
+            ("workspace", "root") => {
+                return text(&to_text(self.facts.root.as_os_str().as_encoded_bytes()));
+            }
+            _ => &["root"],
+        };
+        Err(undefined(name, member, known.iter().copied(), span))
+    }
+
+    fn git(&self, member: &str) -> Known {
+        let value = (self.facts.git)()
+            .get(member)
+            .cloned()
+            .unwrap_or_else(|| "unknown".to_owned());
+        let value = if member == "dirty" {
+            Val::Bool(value == "true")
+        } else {
+            Val::Text(value)
+        };
+        let outside = matches!(member, "branch" | "tag").then(|| format!("git.{member}"));
+        Known {
+            value,
+            outside,
+            typed: false,
+        }
+    }
+
+    fn axis(&self, axis: &str, name: &str, span: Span) -> Expanded<Known> {
+        match self.cell.get(axis) {
+            Some(value) => Ok(Known::of(value.clone())),
+            None => Err(undefined(
+                name,
+                axis,
+                self.cell.keys().map(String::as_str),
+                span,
+            )),
+        }
+    }
+
+    /// Layers of variables, the strongest first.
+    fn var_layers(&self) -> Vec<&'a Vars> {
+        let profile = self
+            .profile
+            .and_then(|name| self.pipeline.profiles.get(name));
+        let mut layers: Vec<&Vars> = Vec::with_capacity(4);
+        layers.extend(self.step.map(|step| &step.vars));
+        layers.extend(profile.map(|profile| &profile.vars));
+        layers.extend([&self.pipeline.vars, &self.workspace.settings.vars]);
+        layers
+    }
+
+    fn var(&self, var: &str, name: &str, span: Span) -> Expanded<Known> {
+        let layers = self.var_layers();
+        let Some(declared) = layers.iter().find_map(|layer| layer.get(var)) else {
+            let known = layers
+                .iter()
+                .flat_map(|layer| layer.keys())
+                .map(String::as_str);
+            return Err(undefined(name, var, known, span));
+        };
+        self.once(&format!("vars.{var}"), span, || {
+            match self.facts.assignments.get(var) {
+                Some(text) => typed_value(text, &declared.value, var, span),
+                None => self.value(&declared.value),
+            }
+        })
+    }
+
+    /// The text of a declared variable of the environment, the strongest layer first.
+    fn env_text(&self, name: &str) -> Option<&'a EnvText> {
+        let profile = self
+            .profile
+            .and_then(|name| self.pipeline.profiles.get(name));
+        self.step
+            .and_then(|step| step.env.get(name))
+            .or_else(|| profile.and_then(|profile| profile.env.get(name)))
+            .or_else(|| self.pipeline.env.get(name))
+            .or_else(|| self.workspace.settings.env.get(name))
+            .map(|spanned| &spanned.value)
+    }
+
+    fn env(&self, variable: &str, name: &str, span: Span) -> Expanded<Known> {
+        let Some(text) = self.env_text(variable) else {
+            let declared = [&self.pipeline.env, &self.workspace.settings.env];
+            let known = self
+                .step
+                .iter()
+                .map(|step| &step.env)
+                .chain(declared)
+                .flat_map(|env| env.keys());
+            return Err(undefined(name, variable, known.map(String::as_str), span));
+        };
+        self.once(&format!("env.{variable}"), span, || match text {
+            EnvText::Value(text) => self.text_value(text),
+            EnvText::FromCaller { default } => match (self.facts.env.get(variable), default) {
+                (Some(value), _) => Ok(Known {
+                    outside: Some(name.to_owned()),
+                    ..Known::of(Val::Text(value.clone()))
+                }),
+                (None, Some(default)) => self.text_value(default),
+                (None, None) => Ok(Known::of(Val::Text(String::new()))),
+            },
+            EnvText::Unset => Ok(Known::of(Val::Text(String::new()))),
+        })
+    }
+
+    /// Works a name out once; one that needs itself is a circle.
+    fn once(
+        &self,
+        name: &str,
+        span: Span,
+        work_out: impl FnOnce() -> Expanded<Known>,
+    ) -> Expanded<Known> {
+        if let Some(known) = self.resolved.borrow().get(name) {
+            return Ok(known.clone());
+        }
+        if let Some(at) = self
+            .resolving
+            .borrow()
+            .iter()
+            .position(|other| other == name)
+        {
+            let mut circle = self.resolving.borrow()[at..].to_vec();
+            circle.push(name.to_owned());
+            return Err(ExpandError::Circle {
+                circle: circle.join(" → "),
+                span,
+            });
+        }
+        self.resolving.borrow_mut().push(name.to_owned());
+        let known = work_out();
+        self.resolving.borrow_mut().pop();
+        let known = known?;
+        self.resolved
+            .borrow_mut()
+            .insert(name.to_owned(), known.clone());
+        Ok(known)
+    }
+}
+
+pub(super) use super::segments::Expression;
+
+impl Expression {
+    fn names(&self) -> Expanded<Vec<String>> {
+        engine::names(&self.text).map_err(|fault| self.error(fault))
+    }
+
+    fn error(&self, fault: Fault) -> ExpandError {
+        let span = fault.range.map_or(self.span, |range| {
+            self.span.part(range.start, range.len().max(1))
+        });
+        ExpandError::Value {
+            message: fault.message,
+            span,
+        }
+    }
+
+    fn has_default(&self) -> bool {
+        self.text.contains("default")
+    }
+
+    /// Where the dotted `name` stands in the expression.
+    fn span_of(&self, name: &str) -> Span {
+        match self.text.find(name) {
+            Some(at) => self.span.part(at, name.len()),
+            None => self.span,
+        }
+    }
+}
+
+fn root(name: &str) -> &str {
+    name.split('.').next().unwrap_or_default()
+}
+
+fn undefined<'n>(
+    name: &str,
+    part: &str,
+    known: impl Iterator<Item = &'n str>,
+    span: Span,
+) -> ExpandError {
+    ExpandError::Undefined {
+        name: name.to_owned(),
+        span,
+        help: did_you_mean(part, known),
+    }
+}
+
+fn refuse_outside(known: &Known, reader: Reader, expression: &Expression) -> Expanded<()> {
+    match (&known.outside, reader) {
+        (Some(name), Reader::Script(_)) => Err(ExpandError::OutsideText {
+            name: name.clone(),
+            span: expression.span,
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// Puts `value` where the dotted `name` will find it: `a.b` becomes `{a: {b: value}}`.
+fn insert(context: &mut BTreeMap<String, Val>, name: &str, value: Val) {
+    let mut parts = name.split('.');
+    let root = parts.next().unwrap_or_default();
+    match parts.next() {
+        // Deeper parts are members of the value itself.
+        Some(member) if is_namespace(root) => {
+            let entry = context
+                .entry(root.to_owned())
+                .or_insert_with(|| Val::Map(IndexMap::new()));
+            if let Val::Map(map) = entry {
+                map.insert(member.to_owned(), value);
+            }
+        }
+        _ => {
+            context.insert(root.to_owned(), value);
+        }
+    }
+}
+
+/// Makes `a` of an undefined `a.b` a map, so that only `b` is missing.
+fn insert_parents(context: &mut BTreeMap<String, Val>, name: &str) {
+    let (root, dotted) = (root(name), name.contains('.'));
+    if dotted && is_namespace(root) {
+        context
+            .entry(root.to_owned())
+            .or_insert_with(|| Val::Map(IndexMap::new()));
+    }
+}
+
+fn is_namespace(root: &str) -> bool {
+    matches!(
+        root,
+        "vars" | "matrix" | "env" | "git" | "host" | "step" | "pipeline" | "workspace"
+    )
+}
+
+/// A value from the command line: it takes the declared value's type.
+fn typed_value(text: &str, declared: &ValueDoc, var: &str, span: Span) -> Expanded<Known> {
+    let wrong = |message: String| ExpandError::Value {
+        message: format!("{var}={text}: {message}"),
+        span,
+    };
+    let value = match declared {
+        ValueDoc::List(..) => {
+            let words =
+                shlex::split(text).ok_or_else(|| wrong("a quote is not closed".to_owned()))?;
+            Val::List(words.into_iter().map(Val::Text).collect())
+        }
+        ValueDoc::Map(..) => {
+            return Err(wrong("a map cannot be set on the command line".to_owned()));
+        }
+        doc => match (Val::of_doc(doc), text) {
+            (Val::Bool(_), "true" | "false") => Val::Bool(text == "true"),
+            (Val::Bool(_), _) => return Err(wrong("`true` or `false` is wanted".to_owned())),
+            (Val::Int(_), text) => Val::Int(
+                text.parse()
+                    .map_err(|_| wrong("a whole number is wanted".to_owned()))?,
+            ),
+            _ => Val::Text(text.to_owned()),
+        },
+    };
+    Ok(Known {
+        value,
+        outside: None,
+        typed: true,
+    })
+}
+
+fn place(reader: Reader, context: super::shell::Context, typed: bool) -> Place {
+    use crate::plan::Dialect;
+    match reader {
+        Reader::Early | Reader::Late => Place::Text,
+        Reader::Pattern => Place::Pattern,
+        Reader::Script(Dialect::Posix) if typed => Place::Typed(context),
+        Reader::Script(Dialect::Posix) => Place::Posix(context),
+        Reader::Script(Dialect::Python) => Place::Python,
+        Reader::Script(Dialect::PowerShell) => Place::PowerShell,
+        Reader::Script(Dialect::Other) => Place::Unknown,
+    }
+}
+
+fn push_text(pieces: &mut Vec<Piece>, text: &str) {
+    match pieces.last_mut() {
+        Some(Piece::Text(last)) => last.push_str(text),
+        _ => pieces.push(Piece::Text(text.to_owned())),
+    }
+}
+
+/// The literal text after a hole; another hole counts as a part of the same word.
+fn following(segments: &[Segment], index: usize) -> &str {
+    match segments.get(index + 1) {
+        Some(Segment::Text(text)) => text,
+        Some(Segment::Expression(_)) => "x",
+        None => "",
+    }
+}

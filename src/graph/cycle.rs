@@ -1,0 +1,82 @@
+//! Finds a circle of steps and draws it with the place of every edge in it.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+
+use miette::LabeledSpan;
+use petgraph::algo::{kosaraju_scc, toposort};
+
+use super::{Edge, GraphError, InstanceIx, StepGraph};
+
+/// One shortest circle of each knot of steps that need each other.
+pub(super) fn find(graph: &StepGraph) -> Vec<GraphError> {
+    if toposort(&graph.edges, None).is_ok() {
+        return Vec::new();
+    }
+    // `kosaraju_scc` is iterative; the other algorithm of the library recurses once a step.
+    kosaraju_scc(&graph.edges)
+        .into_iter()
+        .map(|knot| {
+            knot.into_iter()
+                .map(|node| node.index())
+                .collect::<HashSet<InstanceIx>>()
+        })
+        .filter_map(|knot| shortest(graph, &knot))
+        .map(|circle| draw(graph, &circle))
+        .collect()
+}
+
+/// The shortest circle through the first instance of the knot; `None` if the knot is no circle.
+fn shortest<'g>(
+    graph: &'g StepGraph,
+    knot: &HashSet<InstanceIx>,
+) -> Option<Vec<(InstanceIx, &'g Edge)>> {
+    let start = *knot.iter().min()?;
+    let mut came: HashMap<InstanceIx, (InstanceIx, &Edge)> = HashMap::new();
+    let mut open = VecDeque::from([start]);
+    while let Some(at) = open.pop_front() {
+        for (needed, edge) in graph
+            .dependencies(at)
+            .filter(|(needed, _)| knot.contains(needed))
+        {
+            if needed == start {
+                return Some(back(start, at, edge, &came));
+            }
+            came.entry(needed).or_insert_with(|| {
+                open.push_back(needed);
+                (at, edge)
+            });
+        }
+    }
+    None
+}
+
+/// The way from `start` to `last`, and the edge that closes it.
+fn back<'g>(
+    start: InstanceIx,
+    last: InstanceIx,
+    closing: &'g Edge,
+    came: &HashMap<InstanceIx, (InstanceIx, &'g Edge)>,
+) -> Vec<(InstanceIx, &'g Edge)> {
+    let mut circle = vec![(last, closing)];
+    let mut at = last;
+    while at != start {
+        let (before, edge) = came[&at];
+        circle.push((before, edge));
+        at = before;
+    }
+    circle.reverse();
+    circle
+}
+
+fn draw(graph: &StepGraph, circle: &[(InstanceIx, &Edge)]) -> GraphError {
+    let name = |ix: InstanceIx| graph.instances[ix].plan.name.clone();
+    let mut names: Vec<String> = circle.iter().map(|(ix, _)| name(*ix)).collect();
+    names.push(name(circle[0].0));
+    let edges = circle.iter().zip(&names[1..]).map(|((ix, edge), needed)| {
+        LabeledSpan::new_with_span(Some(format!("`{}` needs `{needed}`", name(*ix))), edge.span)
+    });
+    GraphError::Cycle {
+        edges: edges.collect(),
+        circle: names.join(" → "),
+    }
+}

@@ -1,0 +1,121 @@
+//! Who makes which path: what any step of the workspace declares, under any profile.
+
+use std::collections::{BTreeMap, HashMap};
+
+use crate::expand::{Declared, Facts, declared};
+use crate::model::{Pipeline, Step, Workspace};
+use crate::path::RelPath;
+use crate::plan::{Output, OutputKind};
+
+/// A step and one thing that it declares.
+#[derive(Clone, Debug)]
+pub(super) struct Maker {
+    pub(super) pipeline: usize,
+    pub(super) step: usize,
+    pub(super) declared: Declared,
+}
+
+/// The makers under one requested profile.
+#[derive(Debug, Default)]
+pub(super) struct Makers {
+    files: HashMap<RelPath, Maker>,
+    folders: BTreeMap<RelPath, Maker>,
+    globs: Vec<Maker>,
+}
+
+impl Makers {
+    /// Everything that is declared where `profile` is asked for.
+    pub(super) fn under(workspace: &Workspace, facts: &Facts, profile: Option<&str>) -> Self {
+        let mut makers = Self::default();
+        for_each_step(workspace, |(pipeline_ix, pipeline), (step_ix, step)| {
+            for declared in declared(
+                workspace,
+                pipeline,
+                step,
+                pipeline.effective_profile(profile),
+                facts,
+            ) {
+                makers.add(Maker {
+                    pipeline: pipeline_ix,
+                    step: step_ix,
+                    declared,
+                });
+            }
+        });
+        makers
+    }
+
+    fn add(&mut self, maker: Maker) {
+        if maker.declared.output.negated {
+            return;
+        }
+        match &maker.declared.output.kind {
+            OutputKind::File(path) => {
+                self.files.insert(path.clone(), maker);
+            }
+            OutputKind::Folder(path) => {
+                self.folders.insert(path.clone(), maker);
+            }
+            OutputKind::Glob(_) => self.globs.push(maker),
+        }
+    }
+
+    /// Who makes `path`: itself, a folder around it, or a glob that it matches.
+    pub(super) fn of(&self, path: &RelPath) -> Option<&Maker> {
+        let around = || {
+            let mut folder = Some(path.clone());
+            std::iter::from_fn(move || {
+                let this = folder.take()?;
+                folder = this.parent();
+                Some(this)
+            })
+        };
+        let matches = |maker: &&Maker| matches!(&maker.declared.output.kind, OutputKind::Glob(pattern) if pattern.matches(path));
+        self.files
+            .get(path)
+            .or_else(|| around().find_map(|folder| self.folders.get(&folder)))
+            .or_else(|| self.globs.iter().find(matches))
+    }
+}
+
+/// Everything that any step declares as output, under each profile of its pipeline and under none.
+/// `known` gives the outputs of a step (by the places of pipeline and step, and its profile) where
+/// it has been expanded already.
+pub(super) fn owned<'k>(
+    workspace: &Workspace,
+    facts: &Facts,
+    known: impl Fn(usize, usize, Option<&str>) -> Option<Vec<&'k Output>>,
+) -> Vec<Output> {
+    let mut all: Vec<Output> = Vec::new();
+    for_each_step(workspace, |(pipeline_ix, pipeline), (step_ix, step)| {
+        let first = all.len();
+        let mut add = |output: Output, many: bool| {
+            // Under one profile no output stands twice, but profiles often change none.
+            if !many || !all[first..].contains(&output) {
+                all.push(output);
+            }
+        };
+        let many = !pipeline.profiles.is_empty();
+        for profile in
+            std::iter::once(None).chain(pipeline.profiles.keys().map(|name| Some(name.as_str())))
+        {
+            match known(pipeline_ix, step_ix, profile) {
+                Some(outputs) => outputs
+                    .into_iter()
+                    .for_each(|output| add(output.clone(), many)),
+                None => declared(workspace, pipeline, step, profile, facts)
+                    .into_iter()
+                    .for_each(|declared| add(declared.output, many)),
+            }
+        }
+    });
+    all
+}
+
+fn for_each_step(workspace: &Workspace, mut act: impl FnMut((usize, &Pipeline), (usize, &Step))) {
+    for (pipeline_ix, pipeline) in workspace.pipelines.values().enumerate() {
+        for (step_ix, step) in pipeline.steps.values().enumerate() {
+            act((pipeline_ix, pipeline), (step_ix, step));
+        }
+    }
+}

@@ -1,0 +1,504 @@
+//! Finds and reads pipeline files: from a folder to a workspace, with all that is wrong with it.
+//!
+//! The only room that reads pipeline files. It also gathers what expressions may ask of the world
+//! ([`facts`]).
+
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use indexmap::map::Entry;
+use miette::Diagnostic;
+use thiserror::Error;
+
+use crate::expand::Facts;
+use crate::glob::{Ignore, Pattern, Want, list};
+use crate::model::{Lowered, ModelError, Place, Settings, Workspace, lower};
+use crate::parse::PipelineDoc;
+use crate::parse::{ParseError, parse};
+use crate::path::{RelPath, to_text};
+use crate::source::{SourceMap, Span};
+use crate::sys;
+
+/// Where members are looked for when `workspace.members` does not say.
+const MEMBERS: [&str; 5] = ["workers/*", "services/*", "apps/*", "packages/*", "libs/*"];
+/// A pipeline file larger than this is no pipeline file.
+const LARGEST: u64 = 256 << 20;
+/// The two spellings of a pipeline file's ending.
+const ENDINGS: [&str; 2] = ["yaml", "yml"];
+
+/// What can be wrong before a file's text is looked at.
+#[derive(Debug, Clone, PartialEq, Eq, Error, Diagnostic)]
+#[non_exhaustive]
+pub enum LoadError {
+    /// No workspace here.
+    #[error("no pipeline file in `{folder}` or above it")]
+    #[diagnostic(
+        code(pipe::load::no_workspace),
+        help("`pipe init` writes a first one; or name a folder with `-C DIR`")
+    )]
+    NoWorkspace {
+        /// Where the search began.
+        folder: String,
+    },
+    /// A file or folder that cannot be read.
+    #[error("cannot read `{path}`: {reason}")]
+    #[diagnostic(code(pipe::load::unreadable))]
+    Unreadable {
+        /// The path.
+        path: String,
+        /// What the system says.
+        reason: String,
+    },
+    /// Text that is not UTF-8.
+    #[error("this is not UTF-8")]
+    #[diagnostic(code(pipe::load::not_utf8), help("save the file as UTF-8"))]
+    NotUtf8 {
+        /// The first byte that is wrong.
+        #[label("from here on")]
+        span: Span,
+    },
+    /// `x.yaml` beside `x.yml`.
+    #[error("both `{first}` and `{second}` are there")]
+    #[diagnostic(code(pipe::load::two_spellings), help("keep one of them"))]
+    TwoSpellings {
+        /// One.
+        first: String,
+        /// The other.
+        second: String,
+    },
+    /// A pattern of `members` or `ignore` that cannot be read.
+    #[error("{message}")]
+    #[diagnostic(code(pipe::load::bad_pattern))]
+    BadPattern {
+        /// What is wrong.
+        message: String,
+        /// Where.
+        #[label("in this pattern")]
+        span: Span,
+    },
+}
+
+/// A workspace and all that is wrong with its files.
+#[derive(Debug, Default)]
+pub struct Loaded {
+    /// The workspace, without what could not be read.
+    pub workspace: Workspace,
+    /// The texts, for reports.
+    pub sources: SourceMap,
+    /// What is wrong with files and folders.
+    pub load: Vec<LoadError>,
+    /// What is wrong with texts.
+    pub parse: Vec<ParseError>,
+    /// What is wrong with what they say.
+    pub model: Vec<ModelError>,
+}
+
+/// The workspace root for someone who stands in `folder`: the nearest folder going up that has a
+/// `pipe.yaml` with a `workspace:` key, or a `pipelines/` folder with a pipeline file; without
+/// one, the nearest with any `pipe.yaml`.
+///
+/// # Errors
+///
+/// When there is no pipeline file on the way up.
+pub fn find_root(folder: &Path) -> Result<PathBuf, LoadError> {
+    let is_root = |folder: &&Path| says_workspace(folder) || has_pipelines(folder);
+    let root = folder
+        .ancestors()
+        .find(is_root)
+        .or_else(|| folder.ancestors().find(|folder| file_in(folder).is_some()));
+    root.map(Path::to_path_buf)
+        .ok_or_else(|| LoadError::NoWorkspace {
+            folder: folder.display().to_string(),
+        })
+}
+
+/// The `pipe.yaml` or `pipe.yml` of a folder.
+fn file_in(folder: &Path) -> Option<PathBuf> {
+    ENDINGS
+        .iter()
+        .map(|ending| folder.join(format!("pipe.{ending}")))
+        .find(|path| path.is_file())
+}
+
+fn says_workspace(folder: &Path) -> bool {
+    file_in(folder).is_some_and(|file| has_key(&file, &["workspace"]))
+}
+
+/// Other tools have folders of this name, so one of its files must look like a pipeline file.
+fn has_pipelines(folder: &Path) -> bool {
+    let Ok(entries) = std::fs::read_dir(folder.join("pipelines")) else {
+        return false;
+    };
+    entries.flatten().any(|entry| {
+        let path = entry.path();
+        let is_yaml = path
+            .extension()
+            .is_some_and(|ending| ENDINGS.iter().any(|known| ending == *known));
+        is_yaml && path.is_file() && has_key(&path, &["steps", "targets", "extends"])
+    })
+}
+
+/// Whether a line of the file begins with one of these keys. Looks at the text alone, so that a
+/// broken file still makes a root, and its fault is told.
+fn has_key(path: &Path, keys: &[&str]) -> bool {
+    let Ok(bytes) = std::fs::read(path) else {
+        return false;
+    };
+    let text = String::from_utf8_lossy(&bytes);
+    text.trim_start_matches('\u{feff}').lines().any(|line| {
+        keys.iter().any(|key| {
+            line.strip_prefix(key)
+                .is_some_and(|rest| rest.trim_start().starts_with(':'))
+        })
+    })
+}
+
+/// Reads the workspace at `root`. Nothing stops at the first mistake.
+pub fn load(root: &Path) -> Loaded {
+    let mut loader = Loader {
+        root: root.to_path_buf(),
+        loaded: Loaded::default(),
+        documents: Vec::new(),
+    };
+    loader.loaded.workspace.root = root.to_path_buf();
+    loader.root_file();
+    loader.pipelines_folder();
+    loader.members();
+    loader.lower_all();
+    loader.loaded
+}
+
+/// A file that was read, and what its place says.
+struct Document {
+    document: PipelineDoc,
+    place: Place,
+}
+
+struct Loader {
+    root: PathBuf,
+    loaded: Loaded,
+    documents: Vec<Document>,
+}
+
+impl Loader {
+    fn root_file(&mut self) {
+        let name = self
+            .root
+            .file_name()
+            .map_or_else(|| "root".into(), |name| name.to_string_lossy().into_owned());
+        if let Some(file) = self.spelling(&RelPath::root(), "pipe") {
+            self.read(file, name, RelPath::root(), None);
+        }
+    }
+
+    fn pipelines_folder(&mut self) {
+        let folder = RelPath::root().join(b"pipelines");
+        let mut stems: Vec<String> = std::fs::read_dir(folder.under(&self.root))
+            .into_iter()
+            .flatten()
+            .flatten()
+            .filter_map(|entry| {
+                let path = entry.path();
+                let known = path
+                    .extension()
+                    .is_some_and(|ending| ENDINGS.iter().any(|known| ending == *known));
+                known.then(|| {
+                    path.file_stem()
+                        .map(|stem| stem.to_string_lossy().into_owned())
+                })?
+            })
+            .filter(|stem| !stem.starts_with('_'))
+            .collect();
+        stems.sort_unstable();
+        stems.dedup();
+        for stem in stems {
+            if let Some(file) = self.spelling(&folder, &stem) {
+                self.read(file, stem, RelPath::root(), None);
+            }
+        }
+    }
+
+    fn members(&mut self) {
+        let ignore = self.ignore();
+        for pattern in self.member_patterns() {
+            let folders = list(
+                &self.root,
+                std::slice::from_ref(&pattern),
+                &ignore,
+                Want::FilesAndFolders,
+            );
+            for folder in self.listed(folders) {
+                if self
+                    .documents
+                    .iter()
+                    .any(|read| read.place.member.as_ref() == Some(&folder))
+                {
+                    continue;
+                }
+                if let Some(file) = self.spelling(&folder, "pipe") {
+                    let name = to_text(folder.file_name());
+                    self.read(file, name, folder.clone(), Some(folder));
+                }
+            }
+        }
+    }
+
+    fn listed(&mut self, result: Result<Vec<RelPath>, crate::glob::WalkError>) -> Vec<RelPath> {
+        result.unwrap_or_else(|error| {
+            let path = error.path.display().to_string();
+            self.loaded.load.push(LoadError::Unreadable {
+                path,
+                reason: error.source.to_string(),
+            });
+            Vec::new()
+        })
+    }
+
+    fn member_patterns(&mut self) -> Vec<Pattern> {
+        let written = self.documents.first().and_then(|read| {
+            let workspace = read.document.workspace.as_ref()?;
+            workspace
+                .value
+                .members
+                .as_ref()
+                .map(|members| members.value.0.clone())
+        });
+        let Some(written) = written else {
+            return MEMBERS
+                .iter()
+                .filter_map(|text| Pattern::parse(&RelPath::root(), text).ok())
+                .collect();
+        };
+        let mut patterns = Vec::new();
+        for text in written {
+            match Pattern::parse(&RelPath::root(), &text.text) {
+                Ok(pattern) => patterns.push(pattern),
+                Err(error) => {
+                    let message = error.to_string();
+                    self.loaded.load.push(LoadError::BadPattern {
+                        message,
+                        span: text.span,
+                    });
+                }
+            }
+        }
+        patterns
+    }
+
+    fn ignore(&mut self) -> Ignore {
+        let written = self.documents.first().and_then(|read| {
+            let workspace = read.document.workspace.as_ref()?;
+            workspace
+                .value
+                .ignore
+                .as_ref()
+                .map(|ignore| ignore.value.0.clone())
+        });
+        let mut kept: Vec<String> = Vec::new();
+        for text in written.unwrap_or_default() {
+            match Ignore::new(&[&text.text]) {
+                Ok(_) => kept.push(text.text),
+                Err(error) => {
+                    let message = error.to_string();
+                    self.loaded.load.push(LoadError::BadPattern {
+                        message,
+                        span: text.span,
+                    });
+                }
+            }
+        }
+        Ignore::new(&kept).unwrap_or_default()
+    }
+
+    /// The file `stem.yaml` or `stem.yml`; both are a mistake.
+    fn spelling(&mut self, folder: &RelPath, stem: &str) -> Option<RelPath> {
+        let names = ENDINGS.map(|ending| folder.join(format!("{stem}.{ending}").as_bytes()));
+        let mut there = names
+            .into_iter()
+            .filter(|path| path.under(&self.root).symlink_metadata().is_ok());
+        let first = there.next()?;
+        if let Some(second) = there.next() {
+            let (first, second) = (first.to_string(), second.to_string());
+            self.loaded
+                .load
+                .push(LoadError::TwoSpellings { first, second });
+        }
+        Some(first)
+    }
+
+    fn read(&mut self, file: RelPath, name: String, dir: RelPath, member: Option<RelPath>) {
+        let Some(text) = self.text(&file) else { return };
+        let is_root = file.parent().is_some_and(|folder| folder.is_root());
+        let path = PathBuf::from(file.to_string());
+        let wrong_at = text.as_ref().err().map(|(_, at)| *at);
+        let text = text.unwrap_or_else(|(lossy, _)| lossy);
+        let Some(source) = self.loaded.sources.add(path, text) else {
+            let reason = "all pipeline files together are larger than 4 GiB".to_owned();
+            self.loaded.load.push(LoadError::Unreadable {
+                path: file.to_string(),
+                reason,
+            });
+            return;
+        };
+        let start = source.span(0..0);
+        if let Some(at) = wrong_at {
+            self.loaded.load.push(LoadError::NotUtf8 {
+                span: source.span(at..at + '\u{fffd}'.len_utf8()),
+            });
+            return;
+        }
+        let parsed = parse(source);
+        self.loaded.parse.extend(parsed.errors);
+        let place = Place {
+            file,
+            name,
+            dir,
+            member,
+            start,
+            is_root,
+        };
+        self.documents.push(Document {
+            document: parsed.document,
+            place,
+        });
+    }
+
+    /// The file's text; `Err` holds a readable form of text that is not UTF-8, and where it breaks.
+    fn text(&mut self, file: &RelPath) -> Option<Result<String, (String, usize)>> {
+        match read_regular(&file.under(&self.root)) {
+            Ok(bytes) => Some(String::from_utf8(bytes).map_err(|error| {
+                let at = error.utf8_error().valid_up_to();
+                (String::from_utf8_lossy(error.as_bytes()).into_owned(), at)
+            })),
+            Err(reason) => {
+                self.loaded.load.push(LoadError::Unreadable {
+                    path: file.to_string(),
+                    reason: reason.to_string(),
+                });
+                None
+            }
+        }
+    }
+
+    fn lower_all(&mut self) {
+        let documents = std::mem::take(&mut self.documents);
+        let root = documents.iter().find(|read| read.place.is_root);
+        let workspace = root.and_then(|read| read.document.workspace.as_ref());
+        let defaults = workspace
+            .and_then(|workspace| workspace.value.defaults.as_ref())
+            .map(|d| d.value.clone());
+        for read in documents {
+            let lowered = lower(&read.document, read.place, defaults.as_ref());
+            self.add(lowered);
+        }
+    }
+
+    fn add(&mut self, lowered: Lowered) {
+        self.loaded.model.extend(lowered.errors);
+        if let Some(settings) = lowered.settings {
+            self.loaded.workspace.settings = settings;
+        }
+        let pipeline = lowered.pipeline;
+        match self
+            .loaded
+            .workspace
+            .pipelines
+            .entry(pipeline.name.value.clone())
+        {
+            Entry::Vacant(place) => {
+                place.insert(pipeline);
+            }
+            Entry::Occupied(other) => self.loaded.model.push(ModelError::DuplicatePipeline {
+                name: pipeline.name.value,
+                first: other.get().name.span,
+                second: pipeline.name.span,
+            }),
+        }
+    }
+}
+
+/// Reads a regular file; anything else is refused before a byte of it is read.
+fn read_regular(path: &Path) -> std::io::Result<Vec<u8>> {
+    let meta = std::fs::metadata(path)?;
+    if !meta.is_file() {
+        return Err(std::io::Error::other("it is not a regular file"));
+    }
+    if meta.len() > LARGEST {
+        return Err(std::io::Error::other("it is larger than 256 MiB"));
+    }
+    let mut bytes = Vec::with_capacity(meta.len() as usize);
+    std::fs::File::open(path)?
+        .take(LARGEST)
+        .read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// What expressions may ask of the world. Git and the file system are asked only when one does.
+pub fn facts(
+    root: &Path,
+    settings: &Settings,
+    env: &sys::env::Environment,
+    assignments: BTreeMap<String, String>,
+) -> Facts {
+    let ignore = Ignore::new(&settings.ignore).unwrap_or_default();
+    let (git_root, files_root) = (root.to_path_buf(), root.to_path_buf());
+    let git = OnceLock::new();
+    let text = |text: &std::ffi::OsStr| text.to_str().map(str::to_owned);
+    Facts {
+        root: root.to_path_buf(),
+        os: sys::host::os().to_owned(),
+        arch: sys::host::arch().to_owned(),
+        cpus: sys::host::cpus(),
+        env: env
+            .iter()
+            .filter_map(|(name, value)| Some((text(name)?, text(value)?)))
+            .collect(),
+        assignments,
+        git: Box::new(move || git.get_or_init(|| git_facts(&git_root)).clone()),
+        files: Box::new(move |pattern| {
+            list(
+                &files_root,
+                std::slice::from_ref(pattern),
+                &ignore,
+                Want::Files,
+            )
+            .unwrap_or_default()
+        }),
+    }
+}
+
+/// `git.*`.
+fn git_facts(root: &Path) -> BTreeMap<String, String> {
+    let git = sys::git::Git::new(root);
+    let dirty = git
+        .dirty()
+        .map_or_else(|| sys::git::UNKNOWN.to_owned(), |dirty| dirty.to_string());
+    BTreeMap::from([
+        ("commit".to_owned(), git.commit().to_owned()),
+        ("short".to_owned(), git.short().to_owned()),
+        ("branch".to_owned(), git.branch().to_owned()),
+        ("tag".to_owned(), git.tag().to_owned()),
+        ("dirty".to_owned(), dirty),
+    ])
+}
+
+/// `stamp.*`, as of now. `epoch` is `SOURCE_DATE_EPOCH`, where the caller sets it.
+pub fn stamps(root: &Path, epoch: Option<&str>) -> BTreeMap<String, String> {
+    let git = sys::git::Git::new(root);
+    let seconds = epoch
+        .and_then(|epoch| epoch.parse().ok())
+        .map(std::time::Duration::from_secs);
+    let time = seconds.map_or_else(sys::clock::wall, |seconds| {
+        std::time::SystemTime::UNIX_EPOCH + seconds
+    });
+    BTreeMap::from([
+        ("commit".to_owned(), git.commit().to_owned()),
+        ("short".to_owned(), git.short().to_owned()),
+        ("branch".to_owned(), git.branch().to_owned()),
+        ("tag".to_owned(), git.tag().to_owned()),
+        ("version".to_owned(), git.describe().to_owned()),
+        ("time".to_owned(), sys::clock::rfc3339(time)),
+    ])
+}

@@ -1,0 +1,339 @@
+//! Documents to pipelines: the border between "as written" and "as meant".
+//!
+//! Nothing stops at the first error: what cannot be read is reported and left out.
+
+use std::path::PathBuf;
+
+use indexmap::IndexMap;
+
+use super::error::ModelError;
+use super::name::NameKind;
+use super::pipeline::{Pipeline, Profile, Settings, Target, Vars};
+use super::reference::Reference;
+use super::step::{EnvMap, EnvText};
+use crate::parse::{
+    EnvDoc, List, Map, PipelineDoc, StepDoc, TargetDoc, Text, ValueDoc, WorkspaceDoc,
+};
+use crate::path::RelPath;
+use crate::source::{Span, Spanned};
+
+mod check;
+mod matrix;
+mod step;
+
+/// What a file's place says about its pipeline, where the file itself does not.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// The file.
+    pub file: RelPath,
+    /// The name that it has by its place.
+    pub name: String,
+    /// The folder that it has by its place.
+    pub dir: RelPath,
+    /// The member folder it stands in.
+    pub member: Option<RelPath>,
+    /// The start of the file.
+    pub start: Span,
+    /// Whether it is the root's `pipe.yaml`, which may have a `workspace:` key.
+    pub is_root: bool,
+}
+
+/// A pipeline and all that is wrong with it.
+#[derive(Debug)]
+pub struct Lowered {
+    /// The pipeline, without what could not be read.
+    pub pipeline: Pipeline,
+    /// The `workspace:` key, where it may stand.
+    pub settings: Option<Settings>,
+    /// What is wrong.
+    pub errors: Vec<ModelError>,
+}
+
+/// Makes a pipeline of `document`. `workspace_defaults` is the root's `workspace.defaults`.
+pub fn lower(
+    document: &PipelineDoc,
+    place: Place,
+    workspace_defaults: Option<&StepDoc>,
+) -> Lowered {
+    let mut lowering = Lowering { errors: Vec::new() };
+    let settings = lowering.settings(document, &place);
+    let pipeline = lowering.pipeline(document, place, workspace_defaults);
+    Lowered {
+        pipeline,
+        settings,
+        errors: lowering.errors,
+    }
+}
+
+/// Collects errors on the way.
+struct Lowering {
+    errors: Vec<ModelError>,
+}
+
+impl Lowering {
+    fn pipeline(
+        &mut self,
+        document: &PipelineDoc,
+        place: Place,
+        workspace_defaults: Option<&StepDoc>,
+    ) -> Pipeline {
+        let name = match &document.name {
+            Some(name) => self.name(&name.value.text, name.span, NameKind::Pipeline),
+            None => Spanned::new(place.name.clone(), place.start),
+        };
+        let mut defaults = document
+            .defaults
+            .as_ref()
+            .map(|d| d.value.clone())
+            .unwrap_or_default();
+        if let Some(of_workspace) = workspace_defaults {
+            step::fill_in(&mut defaults, of_workspace);
+        }
+        let dir = self.dir(document, &place);
+        let steps = self.steps(document, &defaults);
+        let pipeline = Pipeline {
+            name,
+            file: place.file,
+            description: document
+                .description
+                .as_ref()
+                .map(|text| text.value.text.clone()),
+            dir,
+            member: place.member,
+            vars: vars(document.vars.as_ref()),
+            env: self.env(document.env.as_ref()),
+            profiles: self.profiles(document),
+            targets: self.targets(document),
+            steps,
+        };
+        self.check_targets(&pipeline);
+        pipeline
+    }
+
+    fn dir(&mut self, document: &PipelineDoc, place: &Place) -> RelPath {
+        let Some(dir) = &document.dir else {
+            return place.dir.clone();
+        };
+        let base = place.file.parent().unwrap_or_default();
+        RelPath::resolve(&base, dir.value.text.as_bytes()).unwrap_or_else(|error| {
+            self.bad_value(format!("`{}` {error}", dir.value.text), dir.span, None);
+            place.dir.clone()
+        })
+    }
+
+    fn steps(
+        &mut self,
+        document: &PipelineDoc,
+        defaults: &StepDoc,
+    ) -> IndexMap<String, super::Step> {
+        let mut steps = IndexMap::new();
+        for (name, doc) in entries(document.steps.as_ref()) {
+            let name = self.name(&name.value, name.span, NameKind::Step);
+            let mut doc = doc.value.clone();
+            step::fill_in(&mut doc, defaults);
+            steps.insert(name.value.clone(), self.step(name, &doc));
+        }
+        steps
+    }
+
+    fn settings(&mut self, document: &PipelineDoc, place: &Place) -> Option<Settings> {
+        let workspace = document.workspace.as_ref()?;
+        if !place.is_root {
+            self.errors.push(ModelError::WorkspaceInMember {
+                span: workspace.span,
+            });
+            return None;
+        }
+        Some(self.workspace(&workspace.value))
+    }
+
+    fn workspace(&mut self, document: &WorkspaceDoc) -> Settings {
+        let cache = document.cache.as_ref().map(|cache| &cache.value);
+        Settings {
+            ignore: texts(document.ignore.as_ref())
+                .map(|text| text.text.clone())
+                .collect(),
+            jobs: document.jobs.as_ref().map(|jobs| jobs.value as usize),
+            keep_going: document.keep_going.as_ref().is_some_and(|keep| keep.value),
+            store: cache
+                .and_then(|cache| cache.dir.as_ref())
+                .map(|dir| PathBuf::from(&dir.value.text)),
+            salt: cache
+                .and_then(|cache| cache.salt.as_ref())
+                .map(|salt| salt.value.text.clone()),
+            env: self.env(document.env.as_ref()),
+            vars: vars(document.vars.as_ref()),
+        }
+    }
+
+    fn profiles(&mut self, document: &PipelineDoc) -> IndexMap<String, Profile> {
+        entries(document.profiles.as_ref())
+            .map(|(name, doc)| {
+                let name = self.name(&name.value, name.span, NameKind::Profile);
+                let profile = Profile {
+                    span: name.span,
+                    vars: vars(doc.value.vars.as_ref()),
+                    env: self.env(doc.value.env.as_ref()),
+                };
+                (name.value, profile)
+            })
+            .collect()
+    }
+
+    fn targets(&mut self, document: &PipelineDoc) -> IndexMap<String, Target> {
+        entries(document.targets.as_ref())
+            .map(|(name, doc)| {
+                let name = self.name(&name.value, name.span, NameKind::Step);
+                (name.value.clone(), self.target(name.span, &doc.value))
+            })
+            .collect()
+    }
+
+    fn target(&mut self, span: Span, doc: &TargetDoc) -> Target {
+        Target {
+            span,
+            steps: doc
+                .steps
+                .iter()
+                .filter_map(|text| self.reference(text))
+                .collect(),
+            profile: doc
+                .profile
+                .as_ref()
+                .map(|text| Spanned::new(text.text.clone(), text.span)),
+            description: doc.description.clone(),
+        }
+    }
+
+    /// A target must not have a step's name, nor name a profile that is not there.
+    fn check_targets(&mut self, pipeline: &Pipeline) {
+        for (name, target) in &pipeline.targets {
+            if let Some(step) = pipeline.steps.get(name) {
+                let (name, step) = (name.clone(), step.name.span);
+                self.errors.push(ModelError::StepAndTarget {
+                    name,
+                    target: target.span,
+                    step,
+                });
+            }
+            let Some(profile) = &target.profile else {
+                continue;
+            };
+            if !pipeline.profiles.contains_key(&profile.value) {
+                let known: Vec<&str> = pipeline.profiles.keys().map(String::as_str).collect();
+                self.errors.push(ModelError::UnknownProfile {
+                    name: profile.value.clone(),
+                    span: profile.span,
+                    help: match known.as_slice() {
+                        [] => "it has no `profiles:` at all".to_owned(),
+                        known => format!("it has {}", crate::suggest::listing(known)),
+                    },
+                });
+            }
+        }
+    }
+
+    fn env(&mut self, map: Option<&Spanned<Map<EnvDoc>>>) -> EnvMap {
+        let mut env = EnvMap::new();
+        for (name, doc) in entries(map) {
+            if name.value.is_empty() || name.value.contains(['=', '\0']) {
+                self.bad_value(
+                    format!("`{}` cannot be the name of a variable", name.value),
+                    name.span,
+                    None,
+                );
+                continue;
+            }
+            if let Some(value) = self.env_text(&doc.value) {
+                env.insert(name.value.clone(), Spanned::new(value, name.span));
+            }
+        }
+        env
+    }
+
+    fn env_text(&mut self, doc: &EnvDoc) -> Option<EnvText> {
+        Some(match doc {
+            EnvDoc::Value(text) => EnvText::Value(text.clone()),
+            EnvDoc::Unset => EnvText::Unset,
+            EnvDoc::FromCaller { from, default } if from.text == "caller" => EnvText::FromCaller {
+                default: default.clone(),
+            },
+            EnvDoc::FromCaller { from, .. } => {
+                let help = Some("the only place to take a variable from is `caller`".to_owned());
+                self.bad_value(
+                    format!("`{}` is no place to take a variable from", from.text),
+                    from.span,
+                    help,
+                );
+                return None;
+            }
+        })
+    }
+
+    fn name(&mut self, name: &str, span: Span, kind: NameKind) -> Spanned<String> {
+        if !kind.allows(name) {
+            self.errors.push(ModelError::BadName {
+                name: name.to_owned(),
+                what: kind.words(),
+                span,
+            });
+        }
+        Spanned::new(name.to_owned(), span)
+    }
+
+    fn reference(&mut self, text: &Text) -> Option<Spanned<Reference>> {
+        match Reference::parse(&text.text) {
+            Ok(reference) => Some(Spanned::new(reference, text.span)),
+            Err(error) => {
+                self.errors.push(ModelError::BadReference {
+                    message: error.message,
+                    span: text.span,
+                });
+                None
+            }
+        }
+    }
+
+    fn bad_value(&mut self, message: String, span: Span, help: Option<String>) {
+        self.errors.push(ModelError::BadValue {
+            message,
+            span,
+            help,
+        });
+    }
+
+    /// What `read` makes of a text; its complaint becomes an error.
+    fn read<T>(
+        &mut self,
+        text: Option<&Spanned<Text>>,
+        read: impl Fn(&str) -> Result<T, String>,
+    ) -> Option<T> {
+        let text = text?;
+        read(&text.value.text)
+            .map_err(|message| self.bad_value(message, text.span, None))
+            .ok()
+    }
+}
+
+/// The entries of a map that may not be there.
+fn entries<T>(
+    map: Option<&Spanned<Map<T>>>,
+) -> impl Iterator<Item = &(Spanned<String>, Spanned<T>)> {
+    map.into_iter().flat_map(|map| &map.value.0)
+}
+
+/// The items of a list that may not be there.
+fn texts<T>(list: Option<&Spanned<List<T>>>) -> impl Iterator<Item = &T> {
+    list.into_iter().flat_map(|list| &list.value.0)
+}
+
+fn vars(map: Option<&Spanned<Map<ValueDoc>>>) -> Vars {
+    entries(map)
+        .map(|(name, value)| {
+            (
+                name.value.clone(),
+                Spanned::new(value.value.clone(), name.span),
+            )
+        })
+        .collect()
+}

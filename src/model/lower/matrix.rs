@@ -1,0 +1,78 @@
+//! A step's matrix.
+
+use super::Lowering;
+use crate::model::ModelError;
+use crate::model::name::NameKind;
+use crate::model::step::{Axis, Combination, Matrix};
+use crate::parse::{AxisDoc, Map, MatrixDoc, ValueDoc};
+use crate::source::Spanned;
+
+impl Lowering {
+    pub(super) fn matrix(&mut self, doc: &MatrixDoc) -> Matrix {
+        let axes = doc.axes.iter().map(|(name, axis)| {
+            let name = self.name(&name.value, name.span, NameKind::Axis);
+            (
+                name.value.clone(),
+                Spanned::new(self.axis(&name, &axis.value), name.span),
+            )
+        });
+        Matrix {
+            axes: axes.collect(),
+            include: doc.include.iter().map(combination).collect(),
+            exclude: doc.exclude.iter().map(combination).collect(),
+        }
+    }
+
+    fn axis(&mut self, name: &Spanned<String>, doc: &AxisDoc) -> Axis {
+        match doc {
+            AxisDoc::Glob(text) => Axis::Glob(text.clone()),
+            AxisDoc::Values(values) => {
+                if values.is_empty() {
+                    self.errors.push(ModelError::BadStep {
+                        message: format!("the axis `{}` has no value", name.value),
+                        span: name.span,
+                        help: "a matrix with an empty axis has no instance; give it a value or take the axis away"
+                            .to_owned(),
+                    });
+                }
+                values.iter().for_each(|value| self.axis_value(value));
+                Axis::Values(values.clone())
+            }
+        }
+    }
+
+    /// Axis values are scalars, or maps with a `name`.
+    fn axis_value(&mut self, value: &ValueDoc) {
+        let fault = match value {
+            ValueDoc::Text(_) => return,
+            ValueDoc::Map(entries, _) if entries.iter().any(|(key, _)| key.value == "name") => {
+                return;
+            }
+            ValueDoc::Map(..) => "a map without `name`",
+            ValueDoc::List(..) => "a list",
+            ValueDoc::Null(_) => "nothing",
+        };
+        let help = Some(
+            "axis values are texts, or maps with a `name`: `{ name: linux, goos: linux }`"
+                .to_owned(),
+        );
+        self.bad_value(
+            format!("{fault} cannot be an axis value"),
+            value.span(),
+            help,
+        );
+    }
+}
+
+fn combination(doc: &Spanned<Map<ValueDoc>>) -> Combination {
+    let values = doc
+        .value
+        .0
+        .iter()
+        .map(|(name, value)| (name.clone(), value.value.clone()))
+        .collect();
+    Combination {
+        span: doc.span,
+        values,
+    }
+}

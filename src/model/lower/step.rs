@@ -1,0 +1,164 @@
+//! One step, and the defaults that fill it in.
+
+use super::{Lowering, texts, vars};
+use crate::model::name::NameKind;
+use crate::model::step::{CacheWord, OutputText, Step};
+use crate::model::{ModelError, duration};
+use crate::parse::{CacheDoc, OutputDoc, StepDoc, Text};
+use crate::source::{Span, Spanned};
+
+/// The number of combinations over which a matrix is an error.
+const MAX_INSTANCES: u64 = 10_000;
+
+/// Takes from `defaults` each key that `step` does not set.
+pub(super) fn fill_in(step: &mut StepDoc, defaults: &StepDoc) {
+    macro_rules! fill {
+        ($($key:ident)*) => {
+            $(if step.$key.is_none() { step.$key.clone_from(&defaults.$key); })*
+        };
+    }
+    fill!(run shell needs after sources exclude outputs env path pass_env env_policy dir vars matrix condition
+          timeout grace cache max_instances requires verify hint description internal);
+}
+
+impl Lowering {
+    pub(super) fn step(&mut self, name: Spanned<String>, doc: &StepDoc) -> Step {
+        debug_assert!(NameKind::Step.allows(&name.value) || !self.errors.is_empty());
+        let (sources, taken_away) = split_sources(doc);
+        let step = Step {
+            run: texts(doc.run.as_ref()).cloned().collect(),
+            shell: doc.shell.as_ref().map(|list| {
+                Spanned::new(
+                    list.value.0.iter().map(|text| text.text.clone()).collect(),
+                    list.span,
+                )
+            }),
+            needs: texts(doc.needs.as_ref())
+                .filter_map(|text| self.reference(text))
+                .collect(),
+            after: texts(doc.after.as_ref())
+                .filter_map(|text| self.reference(text))
+                .collect(),
+            sources,
+            exclude: taken_away
+                .into_iter()
+                .chain(texts(doc.exclude.as_ref()).cloned())
+                .collect(),
+            outputs: texts(doc.outputs.as_ref()).map(output).collect(),
+            env: self.env(doc.env.as_ref()),
+            path: texts(doc.path.as_ref()).cloned().collect(),
+            pass_env: texts(doc.pass_env.as_ref())
+                .map(|text| text.text.clone())
+                .collect(),
+            inherits_env: self.read(doc.env_policy.as_ref(), env_policy),
+            dir: doc.dir.as_ref().map(|dir| dir.value.clone()),
+            vars: vars(doc.vars.as_ref()),
+            matrix: doc.matrix.as_ref().map(|matrix| self.matrix(&matrix.value)),
+            condition: doc.condition.as_ref().map(|text| text.value.clone()),
+            timeout: self.read(doc.timeout.as_ref(), duration),
+            grace: self.read(doc.grace.as_ref(), duration),
+            cache: doc
+                .cache
+                .as_ref()
+                .and_then(|cache| self.cache(&cache.value)),
+            salt: doc
+                .cache
+                .as_ref()
+                .and_then(|cache| cache.value.salt.as_ref())
+                .map(|salt| salt.text.clone()),
+            max_instances: doc
+                .max_instances
+                .as_ref()
+                .map_or(MAX_INSTANCES, |max| max.value),
+            requires: texts(doc.requires.as_ref())
+                .filter_map(|check| self.check(check, name.span))
+                .collect(),
+            verify: texts(doc.verify.as_ref())
+                .filter_map(|check| self.check(check, name.span))
+                .collect(),
+            hint: doc.hint.as_ref().map(|text| text.value.clone()),
+            description: doc.description.as_ref().map(|text| text.value.clone()),
+            internal: doc.internal.as_ref().is_some_and(|internal| internal.value),
+            name,
+        };
+        self.check_group(&step, doc);
+        step
+    }
+
+    fn cache(&mut self, doc: &CacheDoc) -> Option<CacheWord> {
+        let mode = doc.mode.as_ref()?;
+        let mode = Spanned::new(mode.clone(), mode.span);
+        self.read(Some(&mode), |word| match word {
+            "shared" | "true" => Ok(CacheWord::Shared),
+            "local" => Ok(CacheWord::Local),
+            "off" | "false" => Ok(CacheWord::Off),
+            word => Err(format!(
+                "`{word}` is not a cache mode: it is `shared`, `local` or `off`"
+            )),
+        })
+    }
+
+    /// A step without `run` does nothing itself, so what only a command could use is a mistake.
+    fn check_group(&mut self, step: &Step, doc: &StepDoc) {
+        if !step.is_group() {
+            return;
+        }
+        let mut refuse = |key: &str, span: Option<Span>| {
+            let Some(span) = span else { return };
+            self.errors.push(ModelError::BadStep {
+                message: format!("`{}` has `{key}` but no `run`", step.name.value),
+                span,
+                help: "a step without `run` only groups what it needs; add `run:`, or take the key away".to_owned(),
+            });
+        };
+        refuse("outputs", doc.outputs.as_ref().map(|list| list.span));
+        refuse("verify", doc.verify.as_ref().map(|list| list.span));
+        refuse("matrix", doc.matrix.as_ref().map(|matrix| matrix.span));
+    }
+}
+
+/// `sources` without the entries that a leading `!` takes away, and those entries.
+fn split_sources(doc: &StepDoc) -> (Option<Vec<Text>>, Vec<Text>) {
+    let Some(sources) = &doc.sources else {
+        return (None, Vec::new());
+    };
+    let (away, kept): (Vec<Text>, Vec<Text>) = sources
+        .value
+        .0
+        .iter()
+        .cloned()
+        .partition(|text| text.text.starts_with('!'));
+    (
+        Some(kept),
+        away.into_iter().map(without_first_character).collect(),
+    )
+}
+
+fn without_first_character(mut text: Text) -> Text {
+    text.text.remove(0);
+    text
+}
+
+fn output(doc: &OutputDoc) -> OutputText {
+    let negated = doc.path.text.starts_with('!');
+    let path = if negated {
+        without_first_character(doc.path.clone())
+    } else {
+        doc.path.clone()
+    };
+    OutputText {
+        path,
+        optional: doc.optional,
+        negated,
+    }
+}
+
+fn env_policy(word: &str) -> Result<bool, String> {
+    match word {
+        "inherit" => Ok(true),
+        "strict" => Ok(false),
+        word => Err(format!(
+            "`{word}` is not a policy: it is `strict` or `inherit`"
+        )),
+    }
+}

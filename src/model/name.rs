@@ -1,0 +1,36 @@
+//! What names may look like.
+
+/// What is named.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum NameKind {
+    /// A pipeline; may hold `/`.
+    Pipeline,
+    /// A step or a target: they share one name space.
+    Step,
+    /// A profile.
+    Profile,
+    /// A matrix axis.
+    Axis,
+}
+
+impl NameKind {
+    /// The kind in words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Pipeline => "pipeline",
+            Self::Step => "step",
+            Self::Profile => "profile",
+            Self::Axis => "axis",
+        }
+    }
+
+    /// Whether `name` is allowed: letters, digits, `_`, `-`, `.`, no leading `-`; pipelines also `/`.
+    pub fn allows(self, name: &str) -> bool {
+        let fits = |c: char| {
+            c.is_alphanumeric()
+                || matches!(c, '_' | '-' | '.')
+                || (c == '/' && self == Self::Pipeline)
+        };
+        !name.is_empty() && !name.starts_with('-') && name.chars().all(fits)
+    }
+}

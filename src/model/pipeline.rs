@@ -1,0 +1,100 @@
+//! Workspaces, pipelines, targets and profiles as meant.
+
+use std::path::PathBuf;
+
+use indexmap::IndexMap;
+
+use super::reference::Reference;
+use super::step::{EnvMap, Step};
+use crate::parse::{Text, ValueDoc};
+use crate::path::RelPath;
+use crate::source::{Span, Spanned};
+
+/// Values for expressions, in the order written.
+pub type Vars = IndexMap<String, Spanned<ValueDoc>>;
+
+/// The tree that one `pipe` works on.
+#[derive(Clone, Debug, Default)]
+pub struct Workspace {
+    /// The root folder, absolute.
+    pub root: PathBuf,
+    /// What the root's `workspace:` key says.
+    pub settings: Settings,
+    /// All pipelines, in the order of discovery, by name.
+    pub pipelines: IndexMap<String, Pipeline>,
+}
+
+/// The `workspace:` key.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// Names and patterns that globs skip, beside the built-in ones.
+    pub ignore: Vec<String>,
+    /// Job slots.
+    pub jobs: Option<usize>,
+    /// `-k` by default.
+    pub keep_going: bool,
+    /// `cache.dir`: where the store is.
+    pub store: Option<PathBuf>,
+    /// `cache.salt`.
+    pub salt: Option<String>,
+    /// Environment of every step.
+    pub env: EnvMap,
+    /// Variables of every pipeline.
+    pub vars: Vars,
+}
+
+/// One pipeline file.
+#[derive(Clone, Debug)]
+pub struct Pipeline {
+    /// Its name and where it stands (the whole file's start where the name is not written).
+    pub name: Spanned<String>,
+    /// The file, workspace-relative.
+    pub file: RelPath,
+    /// What `pipe list` shows.
+    pub description: Option<String>,
+    /// The folder that its paths are relative to.
+    pub dir: RelPath,
+    /// The folder of the member it belongs to: the scope of a bare name typed in there.
+    pub member: Option<RelPath>,
+    /// Variables.
+    pub vars: Vars,
+    /// Environment of every step.
+    pub env: EnvMap,
+    /// Profiles.
+    pub profiles: IndexMap<String, Profile>,
+    /// Targets.
+    pub targets: IndexMap<String, Target>,
+    /// Steps.
+    pub steps: IndexMap<String, Step>,
+}
+
+impl Pipeline {
+    /// The name of the profile that `requested` means here: itself, if this pipeline has it.
+    pub fn effective_profile<'a>(&self, requested: Option<&'a str>) -> Option<&'a str> {
+        requested.filter(|name| self.profiles.contains_key(*name))
+    }
+}
+
+/// A named overlay.
+#[derive(Clone, Debug, Default)]
+pub struct Profile {
+    /// Where its name stands.
+    pub span: Span,
+    /// Variables.
+    pub vars: Vars,
+    /// Environment.
+    pub env: EnvMap,
+}
+
+/// A name for some steps under a profile.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// Where its name stands.
+    pub span: Span,
+    /// References to steps and to other targets.
+    pub steps: Vec<Spanned<Reference>>,
+    /// The profile.
+    pub profile: Option<Spanned<String>>,
+    /// What `pipe list` shows.
+    pub description: Option<Text>,
+}

@@ -1,0 +1,171 @@
+//! A step as meant; its texts may still hold expressions.
+
+use std::time::Duration;
+
+use indexmap::IndexMap;
+
+use super::pipeline::Vars;
+use super::reference::Reference;
+use crate::parse::{Text, ValueDoc};
+use crate::source::{Span, Spanned};
+
+/// Declared environment, in the order written.
+pub type EnvMap = IndexMap<String, Spanned<EnvText>>;
+
+/// A variable as written.
+#[derive(Clone, Debug)]
+pub enum EnvText {
+    /// A value.
+    Value(Text),
+    /// Taken from the caller.
+    FromCaller {
+        /// Its value where the caller has not set it.
+        default: Option<Text>,
+    },
+    /// Taken away.
+    Unset,
+}
+
+/// A unit of work.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// Its name.
+    pub name: Spanned<String>,
+    /// Scripts; none makes it a group.
+    pub run: Vec<Text>,
+    /// `shell` as words; `None` is `sh`.
+    pub shell: Option<Spanned<Vec<String>>>,
+    /// Steps whose outputs are inputs.
+    pub needs: Vec<Spanned<Reference>>,
+    /// Steps that only must come first.
+    pub after: Vec<Spanned<Reference>>,
+    /// Globs of files it reads, without those that a leading `!` takes away; `None`: it does not say.
+    pub sources: Option<Vec<Text>>,
+    /// What is taken away from `sources`.
+    pub exclude: Vec<Text>,
+    /// What it makes.
+    pub outputs: Vec<OutputText>,
+    /// Environment.
+    pub env: EnvMap,
+    /// Folders in front of `PATH`.
+    pub path: Vec<Text>,
+    /// Variables handed through.
+    pub pass_env: Vec<String>,
+    /// Whether it sees the caller's whole environment; `None` follows from `cache`.
+    pub inherits_env: Option<bool>,
+    /// Working folder.
+    pub dir: Option<Text>,
+    /// Variables.
+    pub vars: Vars,
+    /// Its instances.
+    pub matrix: Option<Matrix>,
+    /// `if`.
+    pub condition: Option<Text>,
+    /// Time limit.
+    pub timeout: Option<Duration>,
+    /// Time between TERM and KILL.
+    pub grace: Option<Duration>,
+    /// `cache` as written.
+    pub cache: Option<CacheWord>,
+    /// `cache.salt`.
+    pub salt: Option<String>,
+    /// The most instances that the matrix may make.
+    pub max_instances: u64,
+    /// Checks before.
+    pub requires: Vec<CheckText>,
+    /// Checks after.
+    pub verify: Vec<CheckText>,
+    /// Shown when it fails.
+    pub hint: Option<Text>,
+    /// What `pipe list` shows.
+    pub description: Option<Text>,
+    /// Not listed, not addressable.
+    pub internal: bool,
+}
+
+impl Step {
+    /// Whether it only groups what it needs.
+    pub fn is_group(&self) -> bool {
+        self.run.is_empty()
+    }
+}
+
+/// The words that `cache` takes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum CacheWord {
+    /// `shared`.
+    Shared,
+    /// `local`.
+    Local,
+    /// `off`.
+    Off,
+}
+
+/// An output as written.
+#[derive(Clone, Debug)]
+pub struct OutputText {
+    /// Path or pattern, with its trailing `/`, without its leading `!`.
+    pub path: Text,
+    /// Whether it may be missing.
+    pub optional: bool,
+    /// Whether it had a leading `!`.
+    pub negated: bool,
+}
+
+/// A matrix as written.
+#[derive(Clone, Debug, Default)]
+pub struct Matrix {
+    /// Axes, in the order written.
+    pub axes: IndexMap<String, Spanned<Axis>>,
+    /// `include`.
+    pub include: Vec<Combination>,
+    /// `exclude`.
+    pub exclude: Vec<Combination>,
+}
+
+/// The values of an axis.
+#[derive(Clone, Debug)]
+pub enum Axis {
+    /// As listed.
+    Values(Vec<ValueDoc>),
+    /// The files that match.
+    Glob(Text),
+}
+
+/// An entry of `include` or `exclude`.
+#[derive(Clone, Debug)]
+pub struct Combination {
+    /// Where it stands.
+    pub span: Span,
+    /// Axis and value.
+    pub values: Vec<(Spanned<String>, ValueDoc)>,
+}
+
+/// A check as written.
+#[derive(Clone, Debug)]
+pub struct CheckText {
+    /// Where it stands.
+    pub span: Span,
+    /// What is looked at: `file`, `run`, `env`, `tool`, `tcp`.
+    pub kind: &'static str,
+    /// The text of that key.
+    pub subject: Text,
+    /// Limits of a file's size.
+    pub sizes: (Option<u64>, Option<u64>),
+    /// Whether a file must be executable.
+    pub executable: Option<bool>,
+    /// A regular expression.
+    pub matches: Option<Text>,
+    /// A regular expression that must not match.
+    pub not_matches: Option<Text>,
+    /// A semver requirement.
+    pub version: Option<Text>,
+    /// Tried until then.
+    pub within: Option<Duration>,
+    /// The limit of one try.
+    pub timeout: Option<Duration>,
+    /// `if`.
+    pub condition: Option<Text>,
+    /// What to say.
+    pub message: Option<Text>,
+}

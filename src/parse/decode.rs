@@ -1,0 +1,362 @@
+//! From nodes to types: the trait, the macro that declares document types, and the containers.
+//!
+//! Decoding never stops at an error. A part that cannot be decoded is recorded in [`Cx`] and left
+//! out, and its neighbours are decoded as if nothing had happened. This file does not know which
+//! document types there are.
+
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+
+use super::error::ParseError;
+use super::foreign;
+use super::node::{Node, NodeValue};
+use super::traps;
+use crate::source::{SourceFile, Span, Spanned};
+
+/// What decoding a file needs besides the nodes.
+pub(super) struct Cx<'a> {
+    /// The file that the nodes come from.
+    pub(super) file: &'a SourceFile,
+    /// All that was found wrong so far.
+    pub(super) errors: Vec<ParseError>,
+}
+
+impl Cx<'_> {
+    /// Records that `node` is not what the place takes. Says nothing of a node that an error has
+    /// been reported for already.
+    pub(super) fn wrong_type(
+        &mut self,
+        wanted: &'static str,
+        node: &Node<'_>,
+        help: impl Into<Option<String>>,
+    ) {
+        if let Some(found) = node.found() {
+            let help = help.into();
+            self.errors.push(ParseError::WrongType {
+                wanted,
+                found,
+                span: node.span,
+                help,
+            });
+        }
+    }
+
+    /// Records that the keys of a map do not make up a value.
+    pub(super) fn value(&mut self, what: impl Into<String>, span: Span, help: impl Into<String>) {
+        self.errors.push(ParseError::Value {
+            what: what.into(),
+            span,
+            help: help.into(),
+        });
+    }
+
+    /// Records a key that `place` does not have.
+    pub(super) fn unknown_key(
+        &mut self,
+        key: &str,
+        span: Span,
+        place: &'static str,
+        keys: &[&str],
+    ) {
+        let help = foreign::help(key, keys);
+        self.errors.push(ParseError::UnknownKey {
+            key: key.to_owned(),
+            place,
+            span,
+            help,
+        });
+    }
+}
+
+/// What can be made from a node.
+pub(super) trait Decode: Sized {
+    /// In a map of these, names that begin with `x-` are left out.
+    const IGNORES_X: bool = false;
+
+    /// Makes the value; `None` after an error, which is then in `cx`. Takes the node, so that its
+    /// texts move and are not copied.
+    fn decode(node: Node<'_>, cx: &mut Cx<'_>) -> Option<Self>;
+}
+
+/// A type whose keys are fixed words. Declared with [`document!`].
+pub(super) trait Document: Default {
+    /// What a person calls it, with its article.
+    const PLACE: &'static str;
+    /// Its keys.
+    const KEYS: &'static [&'static str];
+    /// Nothing at all stands for a document without keys.
+    const MAY_BE_EMPTY: bool = false;
+    /// See [`Decode::IGNORES_X`].
+    const IGNORES_X: bool = false;
+
+    /// Decodes `node` into the field `key`; `false` if there is none.
+    fn set(&mut self, key: &str, node: Node<'_>, cx: &mut Cx<'_>) -> bool;
+}
+
+/// Decodes a map whose keys are fixed words.
+pub(super) fn decode_document<D: Document>(node: Node<'_>, cx: &mut Cx<'_>) -> Option<D> {
+    let mut document = D::default();
+    match node.value {
+        NodeValue::Map(entries) => {
+            for (key, value) in entries {
+                if !key.text.starts_with("x-") && !document.set(&key.text, value, cx) {
+                    cx.unknown_key(&key.text, key.span, D::PLACE, D::KEYS);
+                }
+            }
+        }
+        NodeValue::Null if D::MAY_BE_EMPTY => {}
+        NodeValue::Scalar(_) if D::KEYS.contains(&"run") => {
+            let help = format!(
+                "a command is written `{{ run: ... }}` where {} stands",
+                D::PLACE
+            );
+            cx.wrong_type("a map", &node, help);
+        }
+        _ => cx.wrong_type("a map", &node, map_help(&node)),
+    }
+    // Also after an error: the name exists, and what refers to it is not wrong as well.
+    Some(document)
+}
+
+/// What to write instead of nothing where a map is wanted.
+fn map_help(node: &Node<'_>) -> Option<String> {
+    let null = matches!(node.value, NodeValue::Null);
+    null.then(|| "write `{}` for a map without keys, or remove the line".to_owned())
+}
+
+/// The key of a field: its name, or the word after `as`.
+macro_rules! key {
+    ($field:ident) => {
+        stringify!($field)
+    };
+    ($field:ident $key:tt) => {
+        $key
+    };
+}
+pub(super) use key;
+
+/// Declares document types: a struct of `Option<Spanned<T>>` fields with its schema, and how it is
+/// decoded. One declaration, so that reader and schema cannot drift apart.
+///
+/// After the type's name stands what people call it, then flags of [`Document`].
+macro_rules! document {
+    ($(
+        $(#[$meta:meta])*
+        $vis:vis struct $name:ident($place:literal $(, $flag:ident)*) {
+            $( $(#[$field_meta:meta])* $field:ident $(as $key:tt)? : $type:ty, )*
+        }
+    )*) => {$(
+        $(#[$meta])*
+        #[derive(Debug, Clone, Default, schemars::JsonSchema)]
+        #[schemars(deny_unknown_fields, extend("patternProperties" = { "^x-": true }))]
+        $vis struct $name {
+            $(
+                $(#[$field_meta])*
+                $(#[schemars(rename = $key)])?
+                pub $field: Option<$crate::source::Spanned<$type>>,
+            )*
+        }
+
+        impl $crate::parse::decode::Document for $name {
+            const PLACE: &'static str = $place;
+            const KEYS: &'static [&'static str] =
+                &[$($crate::parse::decode::key!($field $($key)?)),*];
+            $(const $flag: bool = true;)*
+
+            fn set(
+                &mut self,
+                key: &str,
+                node: $crate::parse::node::Node<'_>,
+                cx: &mut $crate::parse::decode::Cx<'_>,
+            ) -> bool {
+                match key {
+                    $($crate::parse::decode::key!($field $($key)?) => {
+                        self.$field = $crate::parse::decode::Decode::decode(node, cx);
+                    })*
+                    _ => return false,
+                }
+                true
+            }
+        }
+
+        impl $crate::parse::decode::Decode for $name {
+            const IGNORES_X: bool = <Self as $crate::parse::decode::Document>::IGNORES_X;
+
+            fn decode(
+                node: $crate::parse::node::Node<'_>,
+                cx: &mut $crate::parse::decode::Cx<'_>,
+            ) -> Option<Self> {
+                $crate::parse::decode::decode_document(node, cx)
+            }
+        }
+    )*};
+}
+pub(super) use document;
+
+impl<T: Decode> Decode for Spanned<T> {
+    fn decode(node: Node<'_>, cx: &mut Cx<'_>) -> Option<Self> {
+        let span = node.span;
+        T::decode(node, cx).map(|value| Self::new(value, span))
+    }
+}
+
+impl<T: JsonSchema> JsonSchema for Spanned<T> {
+    fn inline_schema() -> bool {
+        T::inline_schema()
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        T::schema_name()
+    }
+
+    fn schema_id() -> Cow<'static, str> {
+        T::schema_id()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        T::json_schema(generator)
+    }
+}
+
+/// A list; where it was written as one item, a list of one. Items with errors are not in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct List<T>(pub Vec<T>);
+
+impl<T> Default for List<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<T: Decode> Decode for List<T> {
+    fn decode(node: Node<'_>, cx: &mut Cx<'_>) -> Option<Self> {
+        match node.value {
+            NodeValue::Seq(items) => Some(Self(
+                items
+                    .into_iter()
+                    .filter_map(|item| T::decode(item, cx))
+                    .collect(),
+            )),
+            NodeValue::Null => {
+                let help = "write `[]` for an empty list, or remove the line".to_owned();
+                cx.wrong_type("a list", &node, help);
+                None
+            }
+            _ => T::decode(node, cx).map(|item| Self(vec![item])),
+        }
+    }
+}
+
+impl<T: JsonSchema> JsonSchema for List<T> {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        format!("List_{}", T::schema_name()).into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let item = generator.subschema_for::<T>();
+        json_schema!({ "anyOf": [{ "type": "array", "items": item }, item] })
+    }
+}
+
+/// A map from names to values, in the order written. Entries with errors are not in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Map<T>(pub Vec<(Spanned<String>, Spanned<T>)>);
+
+impl<T> Default for Map<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<T: Decode> Decode for Map<T> {
+    fn decode(node: Node<'_>, cx: &mut Cx<'_>) -> Option<Self> {
+        let NodeValue::Map(entries) = node.value else {
+            cx.wrong_type("a map", &node, map_help(&node));
+            return None;
+        };
+        let mut map = Vec::with_capacity(entries.len());
+        for (key, value) in entries {
+            if T::IGNORES_X && key.text.starts_with("x-") {
+                continue;
+            }
+            if let Some(value) = Decode::decode(value, cx) {
+                map.push((key.into_spanned(), value));
+            }
+        }
+        Some(Self(map))
+    }
+}
+
+impl<T: JsonSchema> JsonSchema for Map<T> {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        format!("Map_{}", T::schema_name()).into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let value = generator.subschema_for::<T>();
+        json_schema!({ "type": "object", "additionalProperties": value })
+    }
+}
+
+impl Decode for bool {
+    fn decode(node: Node<'_>, cx: &mut Cx<'_>) -> Option<Self> {
+        match node.plain() {
+            Some("true" | "True" | "TRUE") => return Some(true),
+            Some("false" | "False" | "FALSE") => return Some(false),
+            _ => {}
+        }
+        let help = match node.text() {
+            Some("true" | "yes" | "on" | "y") => Some("write `true`, without quotes".to_owned()),
+            Some("false" | "no" | "off" | "n") => Some("write `false`, without quotes".to_owned()),
+            _ => None,
+        };
+        cx.wrong_type("`true` or `false`", &node, help);
+        None
+    }
+}
+
+impl Decode for u64 {
+    fn decode(node: Node<'_>, cx: &mut Cx<'_>) -> Option<Self> {
+        let digits = node
+            .plain()
+            .filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
+        let number = digits
+            .and_then(|text| text.parse().ok())
+            .filter(|number| *number > 0);
+        if number.is_none() {
+            let help = node.text().and_then(number_help);
+            cx.wrong_type("a positive whole number", &node, help);
+        }
+        number
+    }
+}
+
+/// The number that `text` is but for its quotes or `_` between its digits.
+fn number_help(text: &str) -> Option<String> {
+    let digits: String = text.chars().filter(|character| *character != '_').collect();
+    let number = digits.parse::<u64>().ok().filter(|number| *number > 0)?;
+    Some(format!("write `{number}`"))
+}
+
+/// Records that `node` is no text. Where it became something else by a colon or a `#`, the help
+/// shows the line with quotes.
+pub(super) fn wrong_text(node: &Node<'_>, cx: &mut Cx<'_>) {
+    let help = match &node.value {
+        NodeValue::Map(entries) => entries
+            .first()
+            .and_then(|(key, _)| traps::colon_made_a_map(cx.file, key.span)),
+        NodeValue::Null => traps::comment_took_the_value(cx.file, node.span)
+            .or_else(|| Some("write `\"\"` for empty text, or remove the line".to_owned())),
+        _ => None,
+    };
+    cx.wrong_type("text", node, help);
+}

@@ -1,0 +1,909 @@
+//! Text to a tree of nodes that know their place. The only file that knows the YAML parser.
+//!
+//! Duplicate keys, tags, second documents and keys that are no text are refused while the tree is
+//! built; merge keys and aliases are applied, within budgets. What comes out is plain data: this
+//! file does not know what the keys mean.
+
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
+use std::ops::Range;
+
+use granit_parser::{Event, Parser, ScalarStyle, ScanError, StructureStyle, Tag};
+
+use super::error::ParseError;
+use super::node::{Entry, Key, Node, NodeValue, Scalar, Style};
+use super::stops;
+use super::traps;
+use crate::source::{SourceFile, Span};
+
+/// Collections in collections, aliases expanded. Decoding and dropping recurse this deep.
+const MAX_DEPTH: usize = 64;
+/// Keys and values in all, aliases expanded: a generated file of 100 000 steps has 2.5 million.
+const MAX_NODES: usize = 4_000_000;
+/// Bytes of text in all, aliases expanded, and bytes of the file.
+const MAX_BYTES: usize = 64 << 20;
+/// Maps up to this size are searched for duplicate keys without a table.
+const SMALL_MAP: usize = 16;
+
+/// Reads the text of `file`. Without a node the file is empty or, if there are errors, could not be
+/// read; with errors and a node, the node lacks what they are about.
+pub(super) fn read(file: &SourceFile) -> (Option<Node<'_>>, Vec<ParseError>) {
+    let mut builder = Builder::new(file);
+    match builder.build() {
+        Ok(()) => (builder.root, builder.errors),
+        Err(error) => {
+            // The same place can have been refused before the parser stopped at it.
+            let span = error.span();
+            builder
+                .errors
+                .retain(|other| other.span().start != span.start);
+            builder.errors.push(error);
+            (None, builder.errors)
+        }
+    }
+}
+
+/// A collection whose end has not come yet.
+struct Open<'a> {
+    content: Content<'a>,
+    /// Where it starts, as an offset in the file.
+    start: usize,
+    flow: bool,
+    /// Its tag was refused.
+    broken: bool,
+    anchor: usize,
+    /// Levels of collections in it.
+    height: usize,
+    /// What was used up before it.
+    before: Used,
+}
+
+/// What is in an open collection.
+enum Content<'a> {
+    /// A list: the builder's `items` from this index on.
+    Seq(usize),
+    /// A map: the builder's `entries` from this index on, and what the next node is.
+    Map(usize, Pending<'a>),
+}
+
+/// What the next node of a map is.
+enum Pending<'a> {
+    /// The next key.
+    NoKey,
+    /// The value of this key.
+    Value(Key<'a>),
+    /// The value of a key that was refused.
+    Refused,
+}
+
+/// An anchored node, for its aliases.
+struct Anchored<'a> {
+    node: Node<'a>,
+    height: usize,
+    used: Used,
+}
+
+/// Amounts that are limited.
+#[derive(Clone, Copy, Default)]
+struct Used {
+    nodes: usize,
+    bytes: usize,
+}
+
+impl Used {
+    fn since(self, before: Self) -> Self {
+        Self {
+            nodes: self.nodes - before.nodes,
+            bytes: self.bytes - before.bytes,
+        }
+    }
+
+    fn add(&mut self, more: Self) {
+        self.nodes += more.nodes;
+        self.bytes += more.bytes;
+    }
+
+    fn exceeded(self) -> Option<String> {
+        if self.nodes > MAX_NODES {
+            Some(format!(
+                "holds more than {MAX_NODES} values, aliases expanded"
+            ))
+        } else if self.bytes > MAX_BYTES {
+            Some(format!(
+                "holds more than {} MiB of text, aliases expanded",
+                MAX_BYTES >> 20
+            ))
+        } else {
+            None
+        }
+    }
+}
+
+/// Makes the tree from the parser's events, with a stack of its own instead of recursion.
+struct Builder<'a> {
+    file: &'a SourceFile,
+    errors: Vec<ParseError>,
+    root: Option<Node<'a>>,
+    stack: Vec<Open<'a>>,
+    /// Items of all open lists, the innermost last; so each list is allocated once, at its end.
+    items: Vec<Node<'a>>,
+    /// Entries of all open maps, likewise.
+    entries: Vec<Entry<'a>>,
+    anchors: HashMap<usize, Anchored<'a>>,
+    used: Used,
+    /// What the copies in `anchors` use.
+    kept: Used,
+    documents: usize,
+    /// Offset after the last event: what lies before it was understood.
+    understood: usize,
+}
+
+type Step = Result<(), ParseError>;
+
+impl<'a> Builder<'a> {
+    fn new(file: &'a SourceFile) -> Self {
+        Self {
+            file,
+            errors: Vec::new(),
+            root: None,
+            stack: Vec::new(),
+            items: Vec::new(),
+            entries: Vec::new(),
+            anchors: HashMap::new(),
+            used: Used::default(),
+            kept: Used::default(),
+            documents: 0,
+            understood: 0,
+        }
+    }
+
+    fn build(&mut self) -> Step {
+        let text = self.file.text();
+        if text.len() > MAX_BYTES {
+            let what = format!("is larger than {} MiB", MAX_BYTES >> 20);
+            return Err(ParseError::Budget {
+                what,
+                span: self.file.span(0..0),
+            });
+        }
+        let mut options = granit_parser::options! {
+            disallow_directives: true,
+            flow_nesting_limit: MAX_DEPTH,
+            block_nesting_limit: MAX_DEPTH,
+        };
+        options.set_emit_comments(false);
+        for event in Parser::new_from_str_with_options(text, options) {
+            match event {
+                Ok((event, place)) => self.take(event, &place)?,
+                Err(error) => return Err(self.explain(&error)),
+            }
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, event: Event<'a>, place: &granit_parser::Span) -> Step {
+        let range = place.byte_range().unwrap_or_default();
+        self.understood = self.understood.max(range.end);
+        match event {
+            Event::DocumentStart(..) => self.document(range),
+            Event::Scalar(text, style, anchor, tag) => {
+                let refused = self.refuse_tag(tag.as_deref(), place);
+                self.scalar(
+                    text,
+                    style,
+                    anchor,
+                    tag.as_deref().filter(|_| !refused),
+                    range,
+                    refused,
+                )
+            }
+            Event::SequenceStart(style, anchor, tag) => {
+                let broken = self.refuse_tag(tag.as_deref(), place);
+                self.open(Content::Seq(self.items.len()), style, anchor, broken, range)
+            }
+            Event::MappingStart(style, anchor, tag) => {
+                let broken = self.refuse_tag(tag.as_deref(), place);
+                let map = Content::Map(self.entries.len(), Pending::NoKey);
+                self.open(map, style, anchor, broken, range)
+            }
+            Event::SequenceEnd | Event::MappingEnd => self.close(range.end),
+            Event::Alias(id) => self.alias(id, range),
+            _ => Ok(()),
+        }
+    }
+
+    fn document(&mut self, range: Range<usize>) -> Step {
+        self.documents += 1;
+        if self.documents > 1 {
+            return Err(ParseError::Documents {
+                span: self.file.span(range),
+            });
+        }
+        Ok(())
+    }
+
+    /// Records an error and says `true` if `tag` is not of YAML's core schema.
+    fn refuse_tag(&mut self, tag: Option<&Tag>, place: &granit_parser::Span) -> bool {
+        let Some(tag) = tag.filter(|tag| tag.is_custom() && !is_non_specific(tag)) else {
+            return false;
+        };
+        let range = place
+            .tag_span()
+            .unwrap_or(*place)
+            .byte_range()
+            .unwrap_or_default();
+        let error = traps::unknown_tag(self.file, tag.original(), range);
+        self.errors.push(error);
+        true
+    }
+
+    fn scalar(
+        &mut self,
+        text: Cow<'a, str>,
+        style: ScalarStyle,
+        anchor: usize,
+        tag: Option<&Tag>,
+        range: Range<usize>,
+        refused: bool,
+    ) -> Step {
+        let used = Used {
+            nodes: 1,
+            bytes: text.len(),
+        };
+        self.use_up(used, range.start)?;
+        let span = self.file.span(self.trimmed(range, style));
+        let value = if refused {
+            NodeValue::Broken
+        } else {
+            scalar_value(text, style, tag)
+        };
+        self.finish(Node { span, value }, anchor, 0, used)
+    }
+
+    /// The range of a scalar without the line breaks and indentation after a block.
+    fn trimmed(&self, range: Range<usize>, style: ScalarStyle) -> Range<usize> {
+        if !matches!(style, ScalarStyle::Literal | ScalarStyle::Folded) {
+            return range;
+        }
+        let text = self.file.text().get(range.clone()).unwrap_or_default();
+        range.start..range.start + text.trim_end().len()
+    }
+
+    fn open(
+        &mut self,
+        content: Content<'a>,
+        style: StructureStyle,
+        anchor: usize,
+        broken: bool,
+        range: Range<usize>,
+    ) -> Step {
+        let before = self.used;
+        self.use_up(Used { nodes: 1, bytes: 0 }, range.start)?;
+        if self.stack.len() >= MAX_DEPTH {
+            return Err(self.too_deep(range));
+        }
+        let flow = style == StructureStyle::Flow;
+        self.stack.push(Open {
+            content,
+            start: range.start,
+            flow,
+            broken,
+            anchor,
+            height: 0,
+            before,
+        });
+        Ok(())
+    }
+
+    fn close(&mut self, end: usize) -> Step {
+        let Some(open) = self.stack.pop() else {
+            return Ok(());
+        };
+        // A block collection has no brackets to underline: it gets its key's span later.
+        let range = if open.flow {
+            open.start..end
+        } else {
+            open.start..open.start
+        };
+        let value = match open.content {
+            Content::Seq(from) => NodeValue::Seq(self.items.drain(from..).collect()),
+            Content::Map(from, _) => {
+                let entries = self.entries.drain(from..).collect();
+                self.map(entries, &range)
+            }
+        };
+        let value = if open.broken {
+            NodeValue::Broken
+        } else {
+            value
+        };
+        let node = Node {
+            span: self.file.span(range),
+            value,
+        };
+        self.finish(
+            node,
+            open.anchor,
+            open.height + 1,
+            self.used.since(open.before),
+        )
+    }
+
+    /// A map with each key once and `<<` applied.
+    fn map(&mut self, mut entries: Vec<Entry<'a>>, range: &Range<usize>) -> NodeValue<'a> {
+        if entries.is_empty() && self.file.text()[range.clone()].starts_with("{{") {
+            // `{{ x }}`: its only key was refused, with an error that names the trap.
+            return NodeValue::Broken;
+        }
+        self.refuse_duplicates(&mut entries);
+        if let Some(at) = entries.iter().position(|(key, _)| key.merges) {
+            let (_, node) = entries.remove(at);
+            self.merge(&mut entries, node);
+        }
+        NodeValue::Map(entries)
+    }
+
+    fn refuse_duplicates(&mut self, entries: &mut Vec<Entry<'a>>) {
+        let again = duplicates(entries);
+        if again.is_empty() {
+            return;
+        }
+        for (first, second) in &again {
+            let (key, _) = &entries[*second];
+            let (key, second) = (key.text.to_string(), key.span);
+            let first = entries[*first].0.span;
+            self.errors
+                .push(ParseError::DuplicateKey { key, first, second });
+        }
+        let again: HashSet<usize> = again.into_iter().map(|(_, second)| second).collect();
+        let mut index = 0..;
+        entries.retain(|_| index.next().is_some_and(|index| !again.contains(&index)));
+    }
+
+    /// Adds the entries of the maps in `node` whose keys are not there yet.
+    fn merge(&mut self, entries: &mut Vec<Entry<'a>>, node: Node<'a>) {
+        let maps = match node.value {
+            NodeValue::Seq(items) => items,
+            _ => vec![node],
+        };
+        let mut seen: HashSet<_> = entries.iter().map(|(key, _)| key.text.clone()).collect();
+        for map in maps {
+            match map.value {
+                NodeValue::Map(more) => {
+                    entries.extend(
+                        more.into_iter()
+                            .filter(|(key, _)| seen.insert(key.text.clone())),
+                    );
+                }
+                NodeValue::Broken => {}
+                other => {
+                    self.errors.push(ParseError::Merge {
+                        found: kind(&other),
+                        span: map.span,
+                    });
+                }
+            }
+        }
+    }
+
+    fn alias(&mut self, id: usize, range: Range<usize>) -> Step {
+        let Some(anchored) = self.anchors.get(&id) else {
+            let error = traps::alias_in_itself(self.file, range.clone());
+            self.errors.push(error);
+            return self.deliver(self.broken(range), 0);
+        };
+        let (used, height) = (anchored.used, anchored.height);
+        if self.stack.len() + height > MAX_DEPTH {
+            return Err(self.too_deep(range));
+        }
+        // Before the copy: the budget is what keeps the copy small.
+        self.use_up(used, range.start)?;
+        let node = self.anchors.get(&id).map(|anchored| anchored.node.clone());
+        self.deliver(node.unwrap_or_else(|| self.broken(range)), height)
+    }
+
+    fn broken(&self, range: Range<usize>) -> Node<'a> {
+        Node {
+            span: self.file.span(range),
+            value: NodeValue::Broken,
+        }
+    }
+
+    /// Keeps a copy of an anchored node, and hands it on.
+    fn finish(&mut self, node: Node<'a>, anchor: usize, height: usize, used: Used) -> Step {
+        if anchor != 0 {
+            self.kept.add(used);
+            self.check(self.kept, node.span)?;
+            self.anchors.insert(
+                anchor,
+                Anchored {
+                    node: node.clone(),
+                    height,
+                    used,
+                },
+            );
+        }
+        self.deliver(node, height)
+    }
+
+    /// Puts a node where it belongs: into the innermost open collection.
+    fn deliver(&mut self, node: Node<'a>, height: usize) -> Step {
+        let Some(open) = self.stack.last_mut() else {
+            self.root = Some(self.widened(node, None));
+            return Ok(());
+        };
+        open.height = open.height.max(height);
+        let pending = match &mut open.content {
+            Content::Seq(_) => None,
+            Content::Map(_, pending) => Some(std::mem::replace(pending, Pending::NoKey)),
+        };
+        match pending {
+            None => {
+                let node = self.widened(node, None);
+                self.items.push(node);
+            }
+            Some(Pending::NoKey) => {
+                let key = self.key(node).map_or(Pending::Refused, Pending::Value);
+                self.expect(key);
+            }
+            Some(Pending::Value(key)) => {
+                let node = self.widened(node, Some(key.span));
+                self.entries.push((key, node));
+            }
+            Some(Pending::Refused) => {}
+        }
+        Ok(())
+    }
+
+    /// The next node of the innermost map is the value of `key`.
+    fn expect(&mut self, key: Pending<'a>) {
+        if let Some(Open {
+            content: Content::Map(_, pending),
+            ..
+        }) = self.stack.last_mut()
+        {
+            *pending = key;
+        }
+    }
+
+    /// Gives a node without width something that can be underlined.
+    fn widened(&self, mut node: Node<'a>, key: Option<Span>) -> Node<'a> {
+        if node.span.start == node.span.end {
+            let child = match &node.value {
+                NodeValue::Seq(items) => items.first().map(|item| item.span),
+                NodeValue::Map(entries) => entries.first().map(|(key, _)| key.span),
+                _ => self.dash(node.span),
+            };
+            node.span = key.or(child).unwrap_or(node.span);
+        }
+        node
+    }
+
+    /// The `-` in front of an item that is not there.
+    fn dash(&self, span: Span) -> Option<Span> {
+        let before = self
+            .file
+            .text()
+            .get(..(span.start - self.file.base()) as usize)?
+            .trim_end();
+        before
+            .ends_with('-')
+            .then(|| self.file.span(before.len() - 1..before.len()))
+    }
+
+    /// The key that `node` is; `None` after an error.
+    fn key(&mut self, node: Node<'a>) -> Option<Key<'a>> {
+        let range = node.span.start - self.file.base()..node.span.end - self.file.base();
+        let written = &self.file.text()[range.start as usize..range.end as usize];
+        let (text, merges) = match node.value {
+            NodeValue::Scalar(scalar) => {
+                let merges = scalar.style == Style::Plain && scalar.text == "<<";
+                (scalar.text, merges)
+            }
+            NodeValue::Null if !written.is_empty() => (Cow::Borrowed(written), false),
+            NodeValue::Broken => return None,
+            value => {
+                let error = traps::key_not_text(self.file, kind(&value), node.span);
+                self.errors.push(error);
+                return None;
+            }
+        };
+        Some(Key {
+            text,
+            span: node.span,
+            merges,
+        })
+    }
+
+    fn use_up(&mut self, used: Used, at: usize) -> Step {
+        self.used.add(used);
+        self.check(self.used, self.file.span(at..at))
+    }
+
+    fn check(&self, used: Used, span: Span) -> Step {
+        match used.exceeded() {
+            Some(what) => Err(ParseError::Budget { what, span }),
+            None => Ok(()),
+        }
+    }
+
+    fn too_deep(&self, range: Range<usize>) -> ParseError {
+        let what = format!("nests deeper than {MAX_DEPTH} levels");
+        ParseError::Budget {
+            what,
+            span: self.file.span(range),
+        }
+    }
+
+    fn innermost_bracket(&self) -> Option<usize> {
+        let text = self.file.text();
+        // The map in `[a: b]` is a flow collection without brackets of its own.
+        let bracket = |open: &&Open<'_>| open.flow && text[open.start..].starts_with(['[', '{']);
+        self.stack.iter().rev().find(bracket).map(|open| open.start)
+    }
+
+    /// The parser's error as ours.
+    fn explain(&self, error: &ScanError) -> ParseError {
+        let end = self.file.text().len();
+        let at = error.marker().byte_offset().unwrap_or(end).min(end);
+        let stop = stops::Stop {
+            at,
+            understood: self.understood.min(at),
+            flow: self.innermost_bracket(),
+            trouble: trouble(error),
+            what: error.kind().to_string(),
+        };
+        match stop.trouble {
+            stops::Trouble::Depth => self.too_deep(at..at),
+            _ => stops::explain(self.file, &stop),
+        }
+    }
+}
+
+/// Pairs of indices of equal keys: the first one, and each that comes again.
+fn duplicates(entries: &[Entry<'_>]) -> Vec<(usize, usize)> {
+    let mut found = Vec::new();
+    if entries.len() <= SMALL_MAP {
+        for (second, (key, _)) in entries.iter().enumerate() {
+            let first = entries[..second]
+                .iter()
+                .position(|(other, _)| other.text == key.text);
+            found.extend(first.map(|first| (first, second)));
+        }
+        return found;
+    }
+    let mut seen: HashMap<&str, usize> = HashMap::with_capacity(entries.len());
+    for (second, (key, _)) in entries.iter().enumerate() {
+        let first = *seen.entry(&key.text).or_insert(second);
+        if first != second {
+            found.push((first, second));
+        }
+    }
+    found
+}
+
+fn scalar_value<'a>(text: Cow<'a, str>, style: ScalarStyle, tag: Option<&Tag>) -> NodeValue<'a> {
+    let written = match style {
+        ScalarStyle::Plain => Style::Plain,
+        ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => Style::Quoted,
+        ScalarStyle::Literal | ScalarStyle::Folded => Style::Block,
+    };
+    let style = match tag.and_then(Tag::core_suffix) {
+        Some("null") => return NodeValue::Null,
+        Some("str") if written == Style::Plain => Style::Quoted,
+        Some("int" | "float" | "bool") => Style::Plain,
+        None if tag.is_some() => Style::Quoted,
+        _ => written,
+    };
+    if style == Style::Plain && matches!(&*text, "" | "~" | "null" | "Null" | "NULL") {
+        return NodeValue::Null;
+    }
+    NodeValue::Scalar(Scalar { text, style })
+}
+
+/// `!` alone: "whatever this looks like, it is text".
+fn is_non_specific(tag: &Tag) -> bool {
+    tag.parts() == ("", "!")
+}
+
+fn kind(value: &NodeValue<'_>) -> &'static str {
+    match value {
+        NodeValue::Null | NodeValue::Broken => "nothing",
+        NodeValue::Scalar(_) => "text",
+        NodeValue::Seq(_) => "a list",
+        NodeValue::Map(_) => "a map",
+    }
+}
+
+/// What kind of trouble the parser is in, in our words.
+fn trouble(error: &ScanError) -> stops::Trouble {
+    use granit_parser::ErrorKind as E;
+    use stops::Trouble as T;
+    match error.kind() {
+        E::RecursionLimitExceeded => T::Depth,
+        E::DirectiveDisallowed => T::Directive,
+        E::UnknownAnchor | E::MissingAnchorOrAliasName => T::Alias,
+        E::TabNotAllowed
+        | E::TabInBlockIndentation
+        | E::TabAtBlockScalarStart
+        | E::TabInIndentation
+        | E::TabInPlainScalar => T::Tab,
+        E::InvalidQuotedScalarIndent
+        | E::UnclosedQuotedScalar
+        | E::DocumentIndicatorInQuotedScalar => T::OpenQuote,
+        E::InvalidTrailingSingleQuotedScalar | E::InvalidTrailingDoubleQuotedScalar => {
+            T::AfterQuote
+        }
+        E::UnexpectedEofFlowSequence
+        | E::UnexpectedEofFlowMapping
+        | E::UnexpectedEofImplicitFlowMapping
+        | E::ExpectedFlowMappingSeparator
+        | E::ExpectedFlowSequenceSeparator
+        | E::InvalidColonPlacement
+        | E::BlockEntryInFlowCollection
+        | E::InvalidFlowScalarIndent => T::Flow,
+        E::UnclosedFlowCollection { .. } => T::OpenBracket,
+        E::MismatchedFlowCollectionEnd { close, .. } => T::Mismatch(*close),
+        E::MappingValueNotAllowed => T::Colon,
+        E::UnknownQuotedScalarEscape => T::Escape,
+        E::UnexpectedCharacter { character } => T::Character(*character),
+        E::MappingKeyNotAllowed
+        | E::BlockSequenceEntryNotAllowed
+        | E::InvalidBlockScalarHeader
+        | E::ZeroBlockScalarIndent
+        | E::MisplacedFlowCollectionEnd
+        | E::UnexpectedEofBlockMapping
+        | E::InvalidTagTerminator
+        | E::PlainScalarStartsWithDashFlowIndicator => T::Start,
+        E::SimpleKeyExpected | E::ExpectedBlockMappingKey | E::InvalidIndentation => T::Line,
+        _ => T::Other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{complaints, file, source};
+    use super::*;
+    use crate::source::SourceMap;
+
+    /// All scalars and keys of `text`: what they are, and what stands at their span.
+    fn places(text: &str) -> Vec<(String, String)> {
+        let map = source(text);
+        let (root, errors) = read(file(&map));
+        assert!(errors.is_empty(), "{text:?}: {errors:?}");
+        let mut found = Vec::new();
+        collect(root.as_ref().expect("a node"), &map, &mut found);
+        found
+    }
+
+    fn collect(node: &Node<'_>, map: &SourceMap, found: &mut Vec<(String, String)>) {
+        let mut push = |text: &str, span| found.push((text.to_owned(), map.text(span).to_owned()));
+        match &node.value {
+            NodeValue::Null => push("null", node.span),
+            NodeValue::Scalar(scalar) => push(&scalar.text, node.span),
+            NodeValue::Seq(items) => items.iter().for_each(|item| collect(item, map, found)),
+            NodeValue::Map(entries) => {
+                for (key, value) in entries {
+                    found.push((key.text.to_string(), map.text(key.span).to_owned()));
+                    collect(value, map, found);
+                }
+            }
+            NodeValue::Broken => push("broken", node.span),
+        }
+    }
+
+    fn pairs(expected: &[(&str, &str)]) -> Vec<(String, String)> {
+        expected
+            .iter()
+            .map(|(text, raw)| ((*text).to_owned(), (*raw).to_owned()))
+            .collect()
+    }
+
+    #[test]
+    fn spans_are_exact() {
+        assert_eq!(
+            places("é: ü # x\n'k': \"q\\u00e9\"\nl: [ö, {a: b}]\n"),
+            pairs(&[
+                ("é", "é"),
+                ("ü", "ü"),
+                ("k", "'k'"),
+                ("qé", "\"q\\u00e9\""),
+                ("l", "l"),
+                ("ö", "ö"),
+                ("a", "a"),
+                ("b", "b"),
+            ])
+        );
+        let windows = "\u{feff}a: b\r\nc: |\r\n  one\r\n  two\r\n\r\nd: e\r\n";
+        assert_eq!(
+            places(windows),
+            pairs(&[
+                ("a", "a"),
+                ("b", "b"),
+                ("c", "c"),
+                ("one\ntwo\n", "one\r\n  two"),
+                ("d", "d"),
+                ("e", "e"),
+            ])
+        );
+        // What is not there is underlined at its key, or at its dash.
+        assert_eq!(
+            places("a:\nb: ~\nc:\n  -\n  - >-\n    x\n    y\n"),
+            pairs(&[
+                ("a", "a"),
+                ("null", "a"),
+                ("b", "b"),
+                ("null", "~"),
+                ("c", "c"),
+                ("null", "-"),
+                ("x y", "x\n    y"),
+            ])
+        );
+    }
+
+    #[test]
+    fn collections_have_places() {
+        let text = "a: [b, c]\nd:\n  e: f\ng:\n  - h: i\n";
+        let map = source(text);
+        let (root, _) = read(file(&map));
+        let NodeValue::Map(entries) = root.expect("a node").value else {
+            panic!("a map")
+        };
+        let spans: Vec<_> = entries
+            .iter()
+            .map(|(_, node)| map.text(node.span))
+            .collect();
+        assert_eq!(spans, ["[b, c]", "d", "g"]);
+        let NodeValue::Seq(items) = &entries[2].1.value else {
+            panic!("a list")
+        };
+        assert_eq!(map.text(items[0].span), "h");
+    }
+
+    #[test]
+    fn duplicate_keys_show_both_places() {
+        let map = source("a: 1\nb: 2\n\"a\": 3\n");
+        let (_, errors) = read(file(&map));
+        let [ParseError::DuplicateKey { key, first, second }] = errors.as_slice() else {
+            panic!("{errors:?}")
+        };
+        assert_eq!(
+            (key.as_str(), map.text(*first), map.text(*second)),
+            ("a", "a", "\"a\"")
+        );
+        let many: String = (0..100).map(|key| format!("k{}: 1\n", key % 99)).collect();
+        assert_eq!(read(file(&source(&many))).1.len(), 1);
+    }
+
+    #[test]
+    fn merge_keys_give_way_to_own_keys() {
+        let text = "x: &x {a: 1, b: 2}\ny: &y {b: 3, c: 4}\nz: {<<: [*x, *y], c: 5}\n'<<': 6\n";
+        let found: Vec<_> = places(text)
+            .into_iter()
+            .skip(10)
+            .map(|(text, _)| text)
+            .collect();
+        assert_eq!(found, ["z", "c", "5", "a", "1", "b", "2", "<<", "6"]);
+        assert_eq!(
+            complaints("vars: {<<: 5}\n"),
+            [
+                "`<<` merges maps, found text | 5 | write `<<: *anchor` or `<<: [*one, *two]`, where \
+              the anchors are maps"
+            ]
+        );
+    }
+
+    #[test]
+    fn what_is_refused() {
+        let cases = [
+            ("---\nname: a\n---\nname: b\n", "a second document"),
+            ("%YAML 1.2\n---\nname: a\n", "YAML directives are not taken"),
+            ("name: !!binary x\n", "unknown tag `!!binary`"),
+            ("name: &a [*a]\n", "alias `*a` stands inside its own anchor"),
+            ("[a]: 1\n", "a key must be text, found a list"),
+            ("? {b: c}\n: d\n", "a key must be text, found a map"),
+            (": e\n", "a key must be text, found nothing"),
+        ];
+        for (text, expected) in cases {
+            let complaints = complaints(text);
+            assert!(
+                complaints.iter().any(|text| text.starts_with(expected)),
+                "{complaints:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn hostile_files_are_refused_at_once() {
+        let bomb: String = (1..=9)
+            .map(|level| {
+                let aliases = vec![format!("*a{}", level - 1); 10].join(", ");
+                format!("x-{level}: &a{level} [{aliases}]\n")
+            })
+            .collect();
+        let copies = format!(
+            "x-a: &a {}\nx-b: [{}]\n",
+            "x".repeat(100_000),
+            "*a, ".repeat(20_000)
+        );
+        let cases = [
+            (
+                format!("x-0: &a0 [1, 2]\n{bomb}"),
+                "more than 4000000 values",
+            ),
+            (copies, "more than 64 MiB"),
+            ("[".repeat(200_000), "deeper than 64"),
+            ("- ".repeat(100_000), "deeper than 64"),
+            ("{a: ".repeat(50_000), "deeper than 64"),
+            ("? ".repeat(50_000), "deeper than 64"),
+            ("[{a: ".repeat(40), "deeper than 64"),
+        ];
+        for (text, expected) in cases {
+            let (_, errors) = read(file(&source(&text)));
+            let last = errors.last().map(ToString::to_string).unwrap_or_default();
+            assert!(last.contains(expected), "{last}");
+        }
+    }
+
+    #[test]
+    fn scalars_stay_as_they_were_written() {
+        let written = [
+            "1.10", "0x1F", "0123", "1e3", "no", "on", "1_000", "true", ".inf", "!!str 5",
+        ];
+        for text in written {
+            let place = &places(&format!("a: {text}\n"))[1];
+            assert_eq!(place.0, text.trim_start_matches("!!str "));
+        }
+    }
+
+    /// The same values as the other YAML parser.
+    #[test]
+    fn agrees_with_serde_yaml() {
+        let snippets = [
+            "a: b\nc: [d, e, {f: g}]\nh:\n- i\n-   j: k\n    l: m\n",
+            "a: |\n  x\n   y\n\n  z\n\nb: |-\n  x\nc: |+\n  x\n\nd: >\n  a\n  b\n\n  c\ne: >2\n   x\n",
+            "a: 'it''s'\nb: \"tab\\t\\x41\\u00e9\\n\"\nc: \"two\n  lines\n\n  three\"\nd: plain\n  text\n",
+            "a: &x {b: [1, 2]}\nc: *x\nd: &y text\ne: [*y, *y]\n",
+            "? a\n: b\n? c\n\"q\" : r\n",
+            "{a: b, 'c': [], d: {}, e: , f}\n",
+            "--- # start\na: b#c #d\nurl: http://x:80/y?z=[1]\n...\n",
+            "a: \"\"\nb: ''\nc: '~'\nd: ~\ne: null\n",
+        ];
+        for text in snippets {
+            let map = source(text);
+            let (root, errors) = read(file(&map));
+            assert!(errors.is_empty(), "{text:?}: {errors:?}");
+            let theirs: serde_yaml::Value = serde_yaml::from_str(text).expect("valid YAML");
+            assert!(
+                same(&root.expect("a node"), &theirs),
+                "{text:?}: {theirs:?}"
+            );
+        }
+    }
+
+    fn same(ours: &Node<'_>, theirs: &serde_yaml::Value) -> bool {
+        use serde_yaml::Value;
+        match (&ours.value, theirs) {
+            (NodeValue::Null, Value::Null) => true,
+            (NodeValue::Scalar(scalar), Value::String(text)) => scalar.text == *text,
+            (NodeValue::Scalar(scalar), Value::Number(number)) => scalar.text == number.to_string(),
+            (NodeValue::Seq(items), Value::Sequence(values)) => {
+                items.len() == values.len()
+                    && items
+                        .iter()
+                        .zip(values)
+                        .all(|(item, value)| same(item, value))
+            }
+            (NodeValue::Map(entries), Value::Mapping(values)) => {
+                entries.len() == values.len()
+                    && entries
+                        .iter()
+                        .zip(values)
+                        .all(|((key, node), (name, value))| {
+                            name.as_str() == Some(&key.text) && same(node, value)
+                        })
+            }
+            _ => false,
+        }
+    }
+}

@@ -1,0 +1,259 @@
+//! What a run will consider, fully resolved: plain, owned, serialisable data.
+//!
+//! A plan knows no file contents, clock or process. What is known only at a step's turn (its
+//! sources, the outputs of what it needs, stamps) stands in its commands as named holes.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::expand::Template;
+use crate::glob::Pattern;
+use crate::path::RelPath;
+
+/// The place of a step in [`Plan::steps`].
+pub type StepIx = usize;
+
+/// The steps of a run.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Plan {
+    /// All steps that the run considers; each comes after what it needs.
+    pub steps: Vec<PlanStep>,
+    /// The steps that the command line named, or that the targets it named list.
+    pub named: Vec<StepIx>,
+    /// Everything that any step of the workspace declares as output: no source glob matches it.
+    pub owned: Vec<Output>,
+    /// Names and patterns that globs skip.
+    pub ignore: Vec<String>,
+}
+
+/// One instance, ready to be decided on and run.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct PlanStep {
+    /// The reference as a person would type it: `api:build@os=linux`.
+    pub name: String,
+    /// The profile that filled it in, where its pipeline has profiles.
+    pub profile: Option<String>,
+    /// What `pipe list` shows.
+    pub description: Option<String>,
+    /// The scripts, run in order, each in a fresh shell. Never empty (groups are dissolved).
+    pub scripts: Vec<Template>,
+    /// What runs the scripts.
+    pub shell: Shell,
+    /// What the scripts see as `"$@"`.
+    pub args: Vec<String>,
+    /// The working folder.
+    pub dir: RelPath,
+    /// Declared environment.
+    pub env: BTreeMap<String, EnvSetting>,
+    /// Folders put in front of `PATH`, in order.
+    pub path: Vec<RelPath>,
+    /// Names, or patterns with `*`, of variables handed through from the caller, not in the key.
+    pub pass_env: Vec<String>,
+    /// Whether the caller's whole environment is handed through.
+    pub env_policy: EnvPolicy,
+    /// What it reads; `None` when the step does not say.
+    pub sources: Option<Sources>,
+    /// What it makes, in the order written.
+    pub outputs: Vec<Output>,
+    /// Steps whose outputs are inputs of this one.
+    pub needs: Vec<StepIx>,
+    /// Steps that only must come first.
+    pub after: Vec<StepIx>,
+    /// For `needs.NAME.outputs`: which of `needs` the name stands for.
+    pub need_names: BTreeMap<String, Vec<StepIx>>,
+    /// Whether and where results are kept.
+    pub cache: CacheMode,
+    /// `cache: { salt }` of workspace, pipeline and step.
+    pub salt: Vec<String>,
+    /// The time limit of one attempt.
+    pub timeout: Option<Duration>,
+    /// Time between TERM and KILL.
+    pub grace: Duration,
+    /// Checks before the command.
+    pub requires: Vec<Check>,
+    /// Checks after it.
+    pub verify: Vec<Check>,
+    /// Shown when the step fails.
+    pub hint: Option<String>,
+    /// Its `if` was false: nothing runs, and what needs it goes on.
+    pub skip: bool,
+}
+
+impl PlanStep {
+    /// The name under which `.pipe` remembers the step: profiles are remembered apart.
+    pub fn identity(&self) -> String {
+        match &self.profile {
+            Some(profile) => format!("{} ({profile})", self.name),
+            None => self.name.clone(),
+        }
+    }
+}
+
+/// What runs a script.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Shell {
+    /// Program and arguments before the script (`sh`, `-e`, `-c`). After the script come one word
+    /// for `$0` and then [`PlanStep::args`].
+    pub words: Vec<String>,
+    /// How words are quoted in its language.
+    pub dialect: Dialect,
+}
+
+/// How words are quoted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Dialect {
+    /// `sh`, `bash` and their relatives.
+    Posix,
+    /// Python literals.
+    Python,
+    /// PowerShell literals.
+    PowerShell,
+    /// Unknown: lists and paths cannot be put in.
+    Other,
+}
+
+/// A declared variable.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub enum EnvSetting {
+    /// It has this value.
+    Set(Template),
+    /// It is taken away.
+    Unset,
+}
+
+/// What a step sees of the caller's environment.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum EnvPolicy {
+    /// The documented list and `pass_env`.
+    Strict,
+    /// Everything.
+    Inherit,
+}
+
+/// The files that a step reads and that no step makes.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct Sources {
+    /// Globs.
+    pub patterns: Vec<Pattern>,
+    /// Paths named literally.
+    pub literals: Vec<Literal>,
+    /// Taken away from what the globs match, whatever the order.
+    pub excludes: Vec<Pattern>,
+}
+
+/// A source named literally.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub enum Literal {
+    /// A source file in the workspace.
+    File(RelPath),
+    /// A file outside of it, by its absolute path.
+    Outside(String),
+    /// A file that another step makes: an edge to that step.
+    Made {
+        /// The file.
+        path: RelPath,
+        /// Who makes it; also in [`PlanStep::after`].
+        by: StepIx,
+    },
+}
+
+/// What a step declares to make.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Output {
+    /// What is made.
+    pub kind: OutputKind,
+    /// Whether it may be missing.
+    pub optional: bool,
+    /// A leading `!`: taken away from the others.
+    pub negated: bool,
+}
+
+/// The three forms of an output.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub enum OutputKind {
+    /// One file.
+    File(RelPath),
+    /// A folder and all in it (written with a trailing `/`).
+    Folder(RelPath),
+    /// Every file that matches.
+    Glob(Pattern),
+}
+
+/// Whether and where results are kept.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum CacheMode {
+    /// In the store; restored from it.
+    Shared,
+    /// Up to date when nothing changed since the last run here; never stored.
+    Local,
+    /// Always runs, because the step says so.
+    Off,
+    /// Always runs, because the step does not say what it reads.
+    Undeclared,
+}
+
+impl CacheMode {
+    /// Whether an unchanged step is left alone.
+    pub fn is_cached(self) -> bool {
+        matches!(self, Self::Shared | Self::Local)
+    }
+}
+
+/// Something that must hold before or after a command.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Check {
+    /// What is looked at.
+    pub kind: CheckKind,
+    /// Tried again until this time is over.
+    pub within: Option<Duration>,
+    /// The time limit of one try.
+    pub timeout: Duration,
+    /// Said instead of the built-in words.
+    pub message: Option<String>,
+}
+
+/// The kinds of checks.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub enum CheckKind {
+    /// A file exists, with all that is said of it.
+    File {
+        /// Its path.
+        path: RelPath,
+        /// At least so many bytes.
+        min_size: Option<u64>,
+        /// At most so many bytes.
+        max_size: Option<u64>,
+        /// Whether the exec bit must be set (`true`) or unset (`false`).
+        executable: Option<bool>,
+        /// A regular expression on its contents.
+        matches: Option<String>,
+    },
+    /// A command exits 0.
+    Run {
+        /// The script, in the step's shell, folder and environment.
+        script: Template,
+        /// A regular expression on what it prints.
+        matches: Option<String>,
+        /// The same, which must not match.
+        not_matches: Option<String>,
+    },
+    /// A variable is set in the caller's environment or the step's own.
+    Env {
+        /// Its name.
+        name: String,
+    },
+    /// A program is on the step's `PATH`.
+    Tool {
+        /// Its name.
+        name: String,
+        /// A semver requirement on the first version-like word of `NAME --version`.
+        version: Option<String>,
+    },
+    /// Something listens there.
+    Tcp {
+        /// `host:port`.
+        address: String,
+    },
+}

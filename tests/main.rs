@@ -1,0 +1,21 @@
+//! Black-box tests: the program is started as a person starts it, in a folder of its own.
+//!
+//! | module | holds |
+//! |---|---|
+//! | `cases` | the transcripts in `diagnostics/`, `plans/` and `stories/` (README.md says how to read them) |
+//! | `run` | what a transcript cannot say: two runs at once, signals, streams apart |
+//! | `codes` | every error code has a case |
+//! | `schema` | the files in `schema/` are those of the program, and hold for every pipeline file |
+//! | `architecture` | who may know whom |
+#![expect(
+    clippy::disallowed_methods,
+    reason = "tests stand outside of the house: they start the program and change folders of their own"
+)]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod architecture;
+mod cases;
+mod codes;
+mod run;
+mod schema;
+mod support;
