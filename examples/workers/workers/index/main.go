@@ -4,6 +4,7 @@ package main
 
 import (
 	"bufio"
+	_ "embed"
 	"errors"
 	"flag"
 	"fmt"
@@ -20,11 +21,10 @@ import (
 	"corpus/libs/search"
 )
 
-// Set by the linker.
-var (
-	version = "dev"
-	commit  = "unknown"
-)
+// The version that people know; the api worker has the linker stamp it instead.
+//
+//go:embed VERSION
+var version string
 
 const usage = `usage:
   index build -o FILE DIR        index the .txt and .md files below DIR
@@ -52,7 +52,7 @@ func run(args []string, out io.Writer) error {
 	flags.SetOutput(io.Discard)
 	switch args[0] {
 	case "--version", "version":
-		fmt.Fprintf(out, "index %s (%s) %s/%s\n", version, commit, runtime.GOOS, runtime.GOARCH)
+		fmt.Fprintf(out, "index %s %s/%s\n", strings.TrimSpace(version), runtime.GOOS, runtime.GOARCH)
 		return nil
 	case "build":
 		file := flags.String("o", "index.json", "")
