@@ -36,7 +36,7 @@ pub enum LoadError {
     #[error("no pipeline file in `{folder}` or above it")]
     #[diagnostic(
         code(pipe::load::no_workspace),
-        help("`pipe init` writes a first one; or name a folder with `-C DIR`")
+        help("write a `pipe.yaml`, or name the folder that has one with `-C DIR`")
     )]
     NoWorkspace {
         /// Where the search began.
@@ -93,6 +93,8 @@ pub struct Loaded {
     pub parse: Vec<ParseError>,
     /// What is wrong with what they say.
     pub model: Vec<ModelError>,
+    /// A file gave no steps for its mistakes: what others miss may be in it.
+    pub doubtful: bool,
 }
 
 /// The workspace root for someone who stands in `folder`: the nearest folder going up that has a
@@ -222,7 +224,8 @@ impl Loader {
 
     fn members(&mut self) {
         let ignore = self.ignore();
-        for pattern in self.member_patterns() {
+        let (patterns, left_out) = self.member_patterns();
+        for pattern in patterns {
             let folders = list(
                 &self.root,
                 std::slice::from_ref(&pattern),
@@ -230,6 +233,9 @@ impl Loader {
                 Want::FilesAndFolders,
             );
             for folder in self.listed(folders) {
+                if left_out.iter().any(|pattern| pattern.matches(&folder)) {
+                    continue;
+                }
                 if self
                     .documents
                     .iter()
@@ -256,7 +262,8 @@ impl Loader {
         })
     }
 
-    fn member_patterns(&mut self) -> Vec<Pattern> {
+    /// Where members are, and, with a leading `!`, where none are.
+    fn member_patterns(&mut self) -> (Vec<Pattern>, Vec<Pattern>) {
         let written = self.documents.first().and_then(|read| {
             let workspace = read.document.workspace.as_ref()?;
             workspace
@@ -266,15 +273,19 @@ impl Loader {
                 .map(|members| members.value.0.clone())
         });
         let Some(written) = written else {
-            return MEMBERS
+            let built_in = MEMBERS
                 .iter()
-                .filter_map(|text| Pattern::parse(&RelPath::root(), text).ok())
-                .collect();
+                .filter_map(|text| Pattern::parse(&RelPath::root(), text).ok());
+            return (built_in.collect(), Vec::new());
         };
-        let mut patterns = Vec::new();
+        let (mut patterns, mut left_out) = (Vec::new(), Vec::new());
         for text in written {
-            match Pattern::parse(&RelPath::root(), &text.text) {
-                Ok(pattern) => patterns.push(pattern),
+            let (kind, pattern) = match text.text.strip_prefix('!') {
+                Some(pattern) => (&mut left_out, pattern),
+                None => (&mut patterns, text.text.as_str()),
+            };
+            match Pattern::parse(&RelPath::root(), pattern) {
+                Ok(pattern) => kind.push(pattern),
                 Err(error) => {
                     let message = error.to_string();
                     self.loaded.load.push(LoadError::BadPattern {
@@ -284,7 +295,7 @@ impl Loader {
                 }
             }
         }
-        patterns
+        (patterns, left_out)
     }
 
     fn ignore(&mut self) -> Ignore {
@@ -350,6 +361,7 @@ impl Loader {
             return;
         }
         let parsed = parse(source);
+        self.loaded.doubtful |= !parsed.whole && parsed.document.steps.is_none();
         self.loaded.parse.extend(parsed.errors);
         let place = Place {
             file,
@@ -456,6 +468,7 @@ pub fn facts(
             .filter_map(|(name, value)| Some((text(name)?, text(value)?)))
             .collect(),
         assignments,
+        made: OnceLock::new(),
         git: Box::new(move || git.get_or_init(|| git_facts(&git_root)).clone()),
         files: Box::new(move |pattern| {
             list(

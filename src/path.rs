@@ -4,9 +4,10 @@
 //! normal by construction: no empty part, no `.`, no `..`; the root itself is the empty path.
 //! This room knows nobody.
 
-use std::ffi::OsStr;
+use std::borrow::Cow;
+use std::ffi::{OsStr, OsString};
 use std::fmt;
-use std::os::unix::ffi::OsStrExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -50,6 +51,9 @@ impl RelPath {
             [b'/', ..] => return Err(PathError::Absolute),
             _ => (base.clone(), text),
         };
+        if is_normal(rest) {
+            return Ok(start.join(rest));
+        }
         let mut parts: Vec<&[u8]> = start.parts().collect();
         for part in rest.split(|byte| *byte == b'/') {
             match part {
@@ -132,7 +136,11 @@ impl RelPath {
     }
 
     /// How a process whose working folder is `from` names this path: `.`, `a/b`, `../a`.
-    pub fn relative_to(&self, from: &Self) -> Vec<u8> {
+    pub fn relative_to(&self, from: &Self) -> Cow<'_, [u8]> {
+        if self.is_in(from) && self.0.len() > from.0.len() {
+            let slash = usize::from(!from.is_root());
+            return Cow::Borrowed(&self.0[from.0.len() + slash..]);
+        }
         let common = self
             .parts()
             .zip(from.parts())
@@ -143,17 +151,25 @@ impl RelPath {
             .chain(self.parts().skip(common))
             .collect();
         if parts.is_empty() {
-            b".".to_vec()
+            Cow::Borrowed(b".")
         } else {
-            parts.join(&b'/')
+            Cow::Owned(parts.join(&b'/'))
         }
     }
+}
+
+/// Whether `text` is names with single slashes between: nothing has to be folded.
+fn is_normal(text: &[u8]) -> bool {
+    text.split(|byte| *byte == b'/')
+        .all(|part| !matches!(part, b"" | b"." | b".."))
 }
 
 impl fmt::Display for RelPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.is_root() {
             f.write_str(".")
+        } else if let Ok(text) = std::str::from_utf8(&self.0) {
+            f.write_str(text)
         } else {
             f.write_str(&String::from_utf8_lossy(&self.0))
         }
@@ -172,6 +188,18 @@ const RAW: u32 = 0x10_FE00;
 
 /// File name bytes as text; [`to_bytes`] gives the bytes back, whatever they were.
 pub fn to_text(bytes: &[u8]) -> String {
+    as_text(bytes).into_owned()
+}
+
+/// The same without a copy of what is plain text, as nearly all names are.
+pub fn as_text(bytes: &[u8]) -> Cow<'_, str> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) if text.is_ascii() => Cow::Borrowed(text),
+        _ => Cow::Owned(with_raw(bytes)),
+    }
+}
+
+fn with_raw(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {
         for c in chunk.valid().chars() {
@@ -189,6 +217,9 @@ pub fn to_text(bytes: &[u8]) -> String {
 
 /// The bytes that `text` stands for.
 pub fn to_bytes(text: &str) -> Vec<u8> {
+    if text.is_ascii() {
+        return text.as_bytes().to_vec();
+    }
     let mut bytes = Vec::with_capacity(text.len());
     for c in text.chars() {
         if is_raw(c) {
@@ -198,6 +229,11 @@ pub fn to_bytes(text: &str) -> Vec<u8> {
         }
     }
     bytes
+}
+
+/// What a process gets for `text`: the bytes that it stands for.
+pub fn to_os(text: &str) -> OsString {
+    OsString::from_vec(to_bytes(text))
 }
 
 fn is_raw(c: char) -> bool {
@@ -245,10 +281,13 @@ mod tests {
             ("a", "a", "."),
             ("a", "b/c", "../../a"),
             ("a/b", ".", "a/b"),
+            (".", ".", "."),
+            (".", "a", ".."),
+            ("ab/c", "a", "../ab/c"),
         ] {
             assert_eq!(
-                path(to).relative_to(&path(from)),
-                want.as_bytes(),
+                *path(to).relative_to(&path(from)),
+                *want.as_bytes(),
                 "{to} from {from}"
             );
         }

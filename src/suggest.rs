@@ -11,7 +11,9 @@ pub fn closest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
                 candidate,
             )
         })
-        .filter(|(likeness, _)| *likeness > 0.8)
+        .filter(|(likeness, candidate)| {
+            *likeness > 0.8 || strsim::osa_distance(&lower, candidate) <= 1
+        })
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .map(|(_, candidate)| candidate)
 }
@@ -22,7 +24,8 @@ pub fn did_you_mean<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) ->
     match (closest(name, known.iter().copied()), known.as_slice()) {
         (Some(close), _) => format!("did you mean `{close}`?"),
         (None, []) => "there is none".to_owned(),
-        (None, known) => format!("there is {}", listing(known)),
+        (None, [one]) => format!("there is `{one}`"),
+        (None, known) => format!("there are {}", listing(known)),
     }
 }
 
@@ -53,8 +56,9 @@ mod tests {
         );
         assert_eq!(
             did_you_mean("zzz", ["test", "build"]),
-            "there is `test` and `build`"
+            "there are `test` and `build`"
         );
+        assert_eq!(did_you_mean("rnu", ["needs", "run"]), "did you mean `run`?");
         assert_eq!(did_you_mean("zzz", []), "there is none");
         assert_eq!(listing(&["a"]), "`a`");
     }

@@ -125,14 +125,12 @@ fn faults(schema: &jsonschema::Validator, text: &str) -> Vec<String> {
     }
 }
 
-/// `pipe.yaml` anywhere, and all in a folder `pipelines/`.
+/// `pipe.yaml` anywhere, and all in a folder `pipelines/` but what begins with `_`.
 fn is_pipeline_file(path: &Path) -> bool {
-    let is_yaml = path
-        .extension()
-        .is_some_and(|ending| ending == "yaml" || ending == "yml");
-    let by_name = path.file_stem().is_some_and(|stem| stem == "pipe");
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let is_yaml = name.ends_with(".yaml") || name.ends_with(".yml");
     let by_folder = path
         .parent()
         .is_some_and(|folder| folder.ends_with("pipelines"));
-    is_yaml && (by_name || by_folder)
+    is_yaml && (name.starts_with("pipe.") || by_folder && !name.starts_with('_'))
 }

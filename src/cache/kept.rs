@@ -16,7 +16,7 @@ use crate::sys::fs::{
 };
 
 impl Cache {
-    /// Moves a file that was found at `path` to `.pipe/kept`; where it is now.
+    /// Moves a file that was found at `path` to `.pipe/kept`; where it is now, as people are told.
     pub(super) fn keep(&self, file: &Path, path: &RelPath) -> Result<PathBuf, FsError> {
         let first = path.under(&self.state_dir.join("kept").join(&self.run));
         let mut target = first.clone();
@@ -29,7 +29,9 @@ impl Cache {
             target = name.into();
         }
         move_to(file, &target)?;
-        Ok(target)
+        Ok(target
+            .strip_prefix(&self.root)
+            .map_or(target.clone(), Path::to_path_buf))
     }
 }
 

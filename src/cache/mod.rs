@@ -18,6 +18,14 @@
 //! key: names of step and pipeline, descriptions, YAML order and comments, timeouts, `requires`,
 //! `if`, `hint`, the workspace's path, user, host, `pipe`'s version, stamp values, the job count.
 //!
+//! # A step's way through the files
+//!
+//! `prepare` (with `action`, `encode`: the key) → `decide` (still good? `diff`, `miss`, `wording`: why
+//! not) → `restore` (with `place`) or, around the command, `aside` and `capture` (with `share`). On
+//! disk: `state` and `fields` are what is remembered here, `journal` and `recover` what is out of its
+//! place, `result`, `store`, `local` and `logs` what is shared; `frames`, `beneath`, `kept` and `scan`
+//! are what these are made of. `tree` and `stat` are what is known of files.
+//!
 //! This room knows plan's step types, `glob`, `sys`; it knows no process, no event sink and no
 //! terminal. All methods of [`Cache`] may be called from many threads at once.
 

@@ -171,8 +171,10 @@ fn late(step: &PlanStep, sources: &[Entry], upstream: &Upstream<'_>) -> Late {
         .iter()
         .map(|(name, by)| (name.clone(), outputs(by, upstream)))
         .collect();
-    late.stamps =
-        BTreeMap::from(STAMPS.map(|name| (name.to_owned(), format!("\u{1}stamp.{name}\u{1}"))));
+    if templates(step).any(may_use_stamps) {
+        late.stamps =
+            BTreeMap::from(STAMPS.map(|name| (name.to_owned(), format!("\u{1}stamp.{name}\u{1}"))));
+    }
     late
 }
 
@@ -198,6 +200,13 @@ fn has_holes(template: &Template) -> bool {
         .pieces
         .iter()
         .any(|piece| matches!(piece, Piece::Hole { .. }))
+}
+
+/// Whether the word stands in one of the expressions: cheaper than to read them, and most have none.
+fn may_use_stamps(template: &Template) -> bool {
+    template.pieces.iter().any(
+        |piece| matches!(piece, Piece::Hole { expression, .. } if expression.contains("stamp")),
+    )
 }
 
 /// The files that these steps made.

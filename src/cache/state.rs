@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use foldhash::fast::RandomState;
 use serde::{Deserialize, Serialize};
 
 use super::action::{ActionKey, path_bytes};
@@ -95,7 +96,7 @@ pub(super) struct State {
 }
 
 struct Inner {
-    slots: HashMap<String, Slot>,
+    slots: HashMap<String, Slot, RandomState>,
     appender: Option<Appender>,
     /// Bytes of frames that later ones replace.
     dead: usize,
@@ -119,7 +120,7 @@ impl State {
         let file = read(&path).unwrap_or_default();
         let (ranges, whole) = frames(&file, MAGIC);
         let mut inner = Inner {
-            slots: HashMap::new(),
+            slots: HashMap::default(),
             appender: None,
             dead: 0,
             damaged: !whole,

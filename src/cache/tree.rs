@@ -212,10 +212,16 @@ impl Tree {
             .collect()
     }
 
+    /// The time of what is put together from things that were seen at `since` or later.
+    fn not_before(&self, since: Seq) -> Seq {
+        since.min(self.now())
+    }
+
     /// What a source glob matches: not what is ignored, not what steps make.
     fn glob(&self, pattern: &Pattern, since: Seq) -> Result<Arc<[RelPath]>, TreeError> {
+        let seen_at = self.not_before(since);
         self.globs
-            .get(pattern.text().as_bytes(), since, self.now(), |_| {
+            .get(pattern.text().as_bytes(), since, seen_at, |_| {
                 let mut search = Search {
                     tree: self,
                     since,
@@ -224,7 +230,7 @@ impl Tree {
                 if let Some(path) = pattern.literal() {
                     let there = self.looker.kind(path.as_bytes())? != What::Absent;
                     search.found.extend(there.then_some(path));
-                } else if self.is_plain_folder(pattern.prefix(), since)? {
+                } else if self.is_in_plain_folder(pattern.prefix(), since)? {
                     walk(pattern, &self.ignore, &mut search)?;
                 }
                 search.found.sort_unstable();
@@ -232,17 +238,24 @@ impl Tree {
             })
     }
 
+    /// Whether `path` is in a folder that is reached without going through a link. What stands at
+    /// `path` itself shows when it is listed.
+    fn is_in_plain_folder(&self, path: &RelPath, since: Seq) -> Result<bool, TreeError> {
+        match path.parent() {
+            Some(above) => self.is_plain_folder(&above, since),
+            None => Ok(true),
+        }
+    }
+
     /// Whether `path` is a folder, reached without going through a link.
     fn is_plain_folder(&self, path: &RelPath, since: Seq) -> Result<bool, TreeError> {
-        self.plain.get(path.as_bytes(), since, self.now(), |_| {
-            let mut above = RelPath::root();
-            for part in path.parts() {
-                above = above.join(part);
-                if self.looker.folder_identity(above.as_bytes())?.is_none() {
-                    return Ok(false);
-                }
-            }
-            Ok(true)
+        if path.is_root() {
+            return Ok(true);
+        }
+        let seen_at = self.not_before(since);
+        self.plain.get(path.as_bytes(), since, seen_at, |_| {
+            Ok(self.is_in_plain_folder(path, since)?
+                && self.looker.folder_identity(path.as_bytes())?.is_some())
         })
     }
 
@@ -448,59 +461,64 @@ impl Tree {
     ) -> Result<Vec<Seen>, TreeError> {
         let now = self.now();
         let mut seen: Vec<Option<Seen>> = Vec::with_capacity(paths.len());
-        let mut mine = Vec::new();
+        let mut unread = Vec::new();
+        let mut many = Vec::new();
         for (index, path) in paths.iter().enumerate() {
             seen.push(match memo.ask(path, since, now) {
                 Answer::Have(value) => Some(value),
                 Answer::Wait => None,
-                Answer::Make(claim, old) => {
-                    mine.push((index, claim, old));
+                Answer::Make(claim, old) if paths.len() >= MANY_LOOKS => {
+                    many.push((index, claim, old));
                     None
+                }
+                Answer::Make(claim, old) => {
+                    let glance = self.looker.examine(path, follow, old.as_ref())?;
+                    settle(index, claim, glance, &mut unread)
                 }
             });
         }
-        for (index, value) in self.make(mine, follow)? {
-            seen[index] = Some(value);
+        for (index, claim, glance) in self.examine_all(many, follow) {
+            seen[index] = settle(index, claim, glance?, &mut unread);
         }
+        self.read_all(unread, follow, &mut seen)?;
         // What others make comes last: by now nobody can be waiting for this thread.
-        let all = paths.iter().zip(seen).map(|(path, seen)| match seen {
-            Some(seen) => Ok(seen),
-            None => self.observe_one(memo, follow, path, since),
-        });
-        all.collect()
-    }
-
-    /// Looks at the paths that this thread has to, and reads what must be read.
-    fn make(
-        &self,
-        claims: Vec<(usize, Claim<'_, Seen>, Option<Seen>)>,
-        follow: bool,
-    ) -> Result<Vec<(usize, Seen)>, TreeError> {
-        let count = claims.len();
-        let jobs = claims
-            .iter()
-            .map(|(_, claim, old)| (Box::<[u8]>::from(claim.key()), old.clone()));
-        let jobs: Vec<_> = jobs.collect();
-        let looker = Arc::clone(&self.looker);
-        let examine = move |job: usize| {
-            let (path, old) = &jobs[job];
-            looker.examine(path, follow, old.as_ref())
-        };
-        let glances: Vec<_> = if count >= MANY_LOOKS {
-            self.pool.map(count, MANY_LOOKS / 4, examine)
-        } else {
-            (0..count).map(examine).collect()
-        };
-        let mut done = Vec::with_capacity(claims.len());
-        let mut unread = Vec::new();
-        for ((index, claim, _), glance) in claims.into_iter().zip(glances) {
-            match glance? {
-                Glance::Known(seen) => done.push((index, claim.fulfil(seen))),
-                Glance::Unread(file) => unread.push((index, claim, file)),
+        for (seen, path) in seen.iter_mut().zip(paths) {
+            if seen.is_none() {
+                *seen = Some(self.observe_one(memo, follow, path, since)?);
             }
         }
-        self.read_all(unread, follow, &mut done)?;
-        Ok(done)
+        Ok(seen.into_iter().flatten().collect())
+    }
+
+    /// Looks at many paths, by several threads.
+    fn examine_all<'a>(
+        &self,
+        claims: Vec<(usize, Claim<'a, Seen>, Option<Seen>)>,
+        follow: bool,
+    ) -> Vec<(usize, Claim<'a, Seen>, Result<Glance, TreeError>)> {
+        if claims.len() < MANY_LOOKS {
+            let few = claims.into_iter().map(|(index, claim, old)| {
+                let glance = self.looker.examine(claim.key(), follow, old.as_ref());
+                (index, claim, glance)
+            });
+            return few.collect();
+        }
+        let split = claims.into_iter().map(|(index, claim, old)| {
+            let path: Box<[u8]> = claim.key().into();
+            ((index, claim), (path, old))
+        });
+        let (claims, jobs): (Vec<_>, Vec<_>) = split.unzip();
+        let looker = Arc::clone(&self.looker);
+        let glances = self
+            .pool
+            .map(jobs.len(), MANY_LOOKS / 4, move |job: usize| {
+                let (path, old) = &jobs[job];
+                looker.examine(path, follow, old.as_ref())
+            });
+        let pairs = claims.into_iter().zip(glances);
+        pairs
+            .map(|((index, claim), glance)| (index, claim, glance))
+            .collect()
     }
 
     /// Reads files, many at once where it pays.
@@ -508,9 +526,12 @@ impl Tree {
         &self,
         unread: Vec<(usize, Claim<'_, Seen>, Unread)>,
         follow: bool,
-        done: &mut Vec<(usize, Seen)>,
+        all: &mut [Option<Seen>],
     ) -> Result<(), TreeError> {
         let count = unread.len();
+        if count == 0 {
+            return Ok(());
+        }
         let bytes: u64 = unread.iter().map(|(_, _, file)| file.size()).sum();
         let many = count > MANY_FILES || (bytes > MANY_BYTES && count > 1);
         let split = unread.into_iter().map(|(index, claim, file)| {
@@ -529,9 +550,25 @@ impl Tree {
             (0..count).map(read).collect()
         };
         for ((index, claim), seen) in claims.into_iter().zip(results) {
-            done.push((index, claim.fulfil(seen?)));
+            all[index] = Some(claim.fulfil(seen?));
         }
         Ok(())
+    }
+}
+
+/// Hands in what a look has told; what must be read is put aside.
+fn settle<'a>(
+    index: usize,
+    claim: Claim<'a, Seen>,
+    glance: Glance,
+    unread: &mut Vec<(usize, Claim<'a, Seen>, Unread)>,
+) -> Option<Seen> {
+    match glance {
+        Glance::Known(seen) => Some(claim.fulfil(seen)),
+        Glance::Unread(file) => {
+            unread.push((index, claim, file));
+            None
+        }
     }
 }
 

@@ -77,7 +77,12 @@ pub(super) fn item_change(title: &str, old: Option<&str>, new: Option<&str>) -> 
     match (old, new) {
         (Some(old), Some(new)) => {
             let (old, new) = differing_line(old, new);
-            format!("{title} changed: `{}` → `{}`", clip(old), clip(new))
+            let skipped = skippable(old, new);
+            format!(
+                "{title} changed: `{}` → `{}`",
+                clip_from(old, skipped),
+                clip_from(new, skipped)
+            )
         }
         (Some(old), None) => format!("{title} changed: `{}` was removed", clip(old)),
         (None, Some(new)) => format!("{title} changed: `{}` is new", clip(new)),
@@ -97,9 +102,33 @@ fn differing_line<'a>(old: &'a str, new: &'a str) -> (&'a str, &'a str) {
     }
 }
 
+/// How much of two long lines can be left out in front because it is the same; in bytes.
+fn skippable(old: &str, new: &str) -> usize {
+    const SHOWN_BEFORE: usize = 20;
+    let pairs = old.char_indices().zip(new.chars());
+    let same: Vec<usize> = pairs
+        .take_while(|((_, one), two)| one == two)
+        .map(|((at, _), _)| at)
+        .collect();
+    if old.len().max(new.len()) <= ROOM {
+        return 0;
+    }
+    same.len()
+        .checked_sub(SHOWN_BEFORE)
+        .map_or(0, |at| same[at])
+}
+
+/// A text without its first `skipped` bytes, clipped.
+fn clip_from(text: &str, skipped: usize) -> String {
+    let mark = if skipped > 0 { "…" } else { "" };
+    format!("{mark}{}", clip(&text[skipped..]))
+}
+
+/// So many characters of a text are shown.
+const ROOM: usize = 60;
+
 /// So much of a text as a line of a report has room for.
 pub(super) fn clip(text: &str) -> String {
-    const ROOM: usize = 60;
     let line = text.lines().next().unwrap_or_default();
     if line.chars().count() <= ROOM && line.len() == text.trim_end().len() {
         return line.to_owned();
@@ -129,6 +158,19 @@ mod tests {
             (reason.kind(), reason.name().as_deref()),
             ("command", Some("1"))
         );
+    }
+
+    #[test]
+    fn of_a_long_line_the_part_is_shown_that_differs() {
+        let line = |flag: &str| format!("{} {flag} x", "ö".repeat(90));
+        let text = item_change("it", Some(&line("-a")), Some(&line("-b")));
+        let before = "ö".repeat(18);
+        assert_eq!(
+            text,
+            format!("it changed: `…{before} -a x` → `…{before} -b x`")
+        );
+        let text = item_change("it", Some(&"a".repeat(90)), Some(&"a".repeat(91)));
+        assert!(text.contains('…'), "{text}");
     }
 
     #[test]

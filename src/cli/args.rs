@@ -360,3 +360,27 @@ pub(crate) fn with_job_count(
     }
     out
 }
+
+/// `pipe` alone is `pipe run`, also with options: puts `run` in front of the first word that is
+/// an option of `run`.
+pub(crate) fn with_command(mut words: Vec<std::ffi::OsString>) -> Vec<std::ffi::OsString> {
+    let mut at = 1;
+    while let Some(word) = words.get(at).and_then(|word| word.to_str()) {
+        match word {
+            "-C" | "--directory" | "--color" => at += 2,
+            "-h" | "--help" | "-V" | "--version" => return words,
+            _ if word.starts_with("-C")
+                || word.starts_with("--directory=")
+                || word.starts_with("--color=") =>
+            {
+                at += 1
+            }
+            _ if word.starts_with('-') => {
+                words.insert(at, "run".into());
+                return words;
+            }
+            _ => return words,
+        }
+    }
+    words
+}

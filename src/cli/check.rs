@@ -97,9 +97,12 @@ fn clashes(session: &mut Session, facts: &crate::expand::Facts) {
         match select(&session.loaded.workspace, &request) {
             Ok(wanted) => {
                 let errors = link(&session.loaded.workspace, facts, &wanted).errors;
-                let clashes = errors
-                    .into_iter()
-                    .filter(|error| matches!(error, GraphError::OutputClash { .. }));
+                let clashes = errors.into_iter().filter(|error| {
+                    matches!(
+                        error,
+                        GraphError::OutputClash { .. } | GraphError::NoInstance { .. }
+                    )
+                });
                 session
                     .findings
                     .extend(clashes.map(|error| Box::new(error) as Finding));

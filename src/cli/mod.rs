@@ -32,7 +32,8 @@ use options::Surroundings;
 
 /// Runs `pipe` with the words that were typed (the program's name first) and says how it ended.
 pub fn main(words: impl IntoIterator<Item = OsString>) -> Exit {
-    let words = args::with_job_count(words.into_iter().collect(), sys::host::cpus());
+    let words = args::with_command(words.into_iter().collect());
+    let words = args::with_job_count(words, sys::host::cpus());
     let args = match Args::try_parse_from(words) {
         Ok(args) => args,
         Err(error) => return exit::usage(&error),
@@ -45,7 +46,7 @@ pub fn main(words: impl IntoIterator<Item = OsString>) -> Exit {
         Ok(around) => around,
         Err(message) => return exit::refuse(&message),
     };
-    match command {
+    output::said(match command {
         Command::Run(args) => run::run(&around, &args),
         Command::List(args) => list::list(&around, &args),
         Command::Check(args) => check::check(&around, &args),
@@ -57,5 +58,5 @@ pub fn main(words: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Schema(args) => schema::schema(&args),
         Command::Completions(args) => packaging::completions(&args),
         Command::Man => packaging::man(),
-    }
+    })
 }

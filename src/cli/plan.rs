@@ -114,12 +114,10 @@ fn because(plan: &Plan, decision: &Decision) -> String {
     match &decision.answer {
         Answer::RunUnless(needs) => {
             let first = &plan.steps[needs[0]].name;
-            let more = if needs.len() > 1 {
-                format!(" and {} more", needs.len() - 1)
-            } else {
-                String::new()
-            };
-            format!("{first}{more} comes out the same")
+            match needs.len() {
+                1 => format!("{first} comes out the same"),
+                many => format!("{first} and {} more come out the same", many - 1),
+            }
         }
         Answer::Fail(reason) => reason.clone(),
         _ => decision

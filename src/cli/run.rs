@@ -14,7 +14,10 @@ use crate::exec::{self, Cancel, RunOptions};
 use crate::load::stamps;
 use crate::process::OsSpawner;
 use crate::report;
-use crate::sys::{self, lock::Lock};
+use crate::sys::{
+    self,
+    lock::{Lock, LockError},
+};
 
 pub(super) fn run(around: &Surroundings, args: &RunArgs) -> Exit {
     if args.dry_run || args.question {
@@ -95,6 +98,8 @@ fn run_planned(session: &Session, args: &RunArgs, planned: &Planned, jobs: usize
         &cancel,
     );
     drop(sinks);
+    // Not given back piece by piece either.
+    std::mem::forget(cache);
     keep_runs(&session.state_dir().join("runs"));
     match (cancel.exit_code(), ended.outcome) {
         (Some(code), _) => Exit::Signal(code),
@@ -107,13 +112,29 @@ fn run_planned(session: &Session, args: &RunArgs, planned: &Planned, jobs: usize
 fn lock(session: &Session, args: &RunArgs) -> Result<Lock, Exit> {
     let state = session.state_dir();
     sys::fs::create_dir_all(&state).map_err(|error| refuse(&error.to_string()))?;
-    Lock::acquire(&state.join("lock"), !args.no_wait, |holder| {
-        let holder = holder.map_or(String::new(), |pid| format!(" (process {pid})"));
-        output::err(&format!(
-            "waiting for another pipe run in this workspace{holder}\n"
-        ));
-    })
-    .map_err(|error| refuse(&error.to_string()))
+    let path = state.join("lock");
+    match Lock::acquire(&path, false, |_| {}) {
+        Err(LockError::Held(Some(holder))) if sys::parent::is_ancestor(holder) => {
+            Err(refuse(&format!(
+                "called from within a step of the run that is at work here (process {holder}): it would wait for itself"
+            )))
+        }
+        Err(LockError::Held(_)) if !args.no_wait => {
+            Lock::acquire(&path, true, waiting).map_err(refused)
+        }
+        result => result.map_err(refused),
+    }
+}
+
+fn waiting(holder: Option<u32>) {
+    let holder = holder.map_or(String::new(), |pid| format!(" (process {pid})"));
+    output::err(&format!(
+        "waiting for another pipe run in this workspace{holder}\n"
+    ));
+}
+
+fn refused(error: LockError) -> Exit {
+    refuse(&error.to_string())
 }
 
 /// The time and the process: sorts by time, and two runs never share it.

@@ -48,7 +48,7 @@ impl<'a> Session<'a> {
             Exit::Invalid
         })?;
         let mut loaded = load(&root);
-        let doubtful = !(loaded.parse.is_empty() && loaded.load.is_empty());
+        let doubtful = loaded.doubtful || !loaded.load.is_empty();
         let mut findings: Vec<Finding> = Vec::new();
         findings.extend(
             loaded
@@ -313,10 +313,10 @@ pub(super) fn tell(events: &[event::Diagnostic]) {
         count(event::Severity::Warning),
     );
     if errors > 1 {
-        let warnings = if warnings > 0 {
-            format!(", {warnings} warnings")
-        } else {
-            String::new()
+        let warnings = match warnings {
+            0 => String::new(),
+            1 => ", 1 warning".to_owned(),
+            many => format!(", {many} warnings"),
         };
         output::err(&format!("{errors} errors{warnings}\n"));
     }

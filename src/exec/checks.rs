@@ -127,7 +127,7 @@ impl Checker<'_> {
         let file = File::open(path.under(self.around.root));
         let read = file.and_then(|file| file.take(MOST as u64).read_to_end(&mut text));
         read.map_err(|error| format!("file `{path}`: {error}"))?;
-        match regex(pattern)?.is_match(&text) {
+        match regex(pattern)?.is_match(without_line_end(&text)) {
             true => Ok(()),
             false => Err(format!("file `{path}` does not match `{pattern}`").into()),
         }
@@ -223,6 +223,12 @@ fn mode(path: &RelPath, is_executable: bool, wanted: Option<bool>) -> Result<(),
     }
 }
 
+/// The last line's end is no part of the text that people write patterns for.
+fn without_line_end(text: &[u8]) -> &[u8] {
+    let text = text.strip_suffix(b"\n").unwrap_or(text);
+    text.strip_suffix(b"\r").unwrap_or(text)
+}
+
 fn printed_matches(
     script: &str,
     printed: Vec<u8>,
@@ -231,7 +237,7 @@ fn printed_matches(
 ) -> Result<(), Complaint> {
     for (pattern, wanted) in [(matches, true), (not_matches, false)] {
         let Some(pattern) = pattern else { continue };
-        if regex(pattern)?.is_match(&printed) != wanted {
+        if regex(pattern)?.is_match(without_line_end(&printed)) != wanted {
             let verb = if wanted { "does not match" } else { "matches" };
             let text = format!("what `{}` printed {verb} `{pattern}`", first_line(script));
             return Err(Complaint { text, printed });

@@ -76,7 +76,7 @@ struct Known {
     /// How long it took the last time.
     expected: Option<Duration>,
     /// What is to run, and why.
-    pending: Option<Pending>,
+    pending: Option<Box<Pending>>,
     /// Why it runs.
     why: Vec<Reason>,
     /// Its slot.
@@ -236,11 +236,11 @@ impl Coordinator<'_> {
             }
             Err(why) => {
                 self.steps[step].why = reasons(&why);
-                self.steps[step].pending = Some(Pending {
+                self.steps[step].pending = Some(Box::new(Pending {
                     prepared,
                     since,
                     decided: clock::now(),
-                });
+                }));
                 let ends = self.scheduler.must_run(step);
                 self.settle(ends);
             }
@@ -287,7 +287,7 @@ impl<'a> Coordinator<'a> {
                 "a fault in pipe itself: it was not decided on",
             )
         };
-        let pending = self.steps[step].pending.take().ok_or_else(fault)?;
+        let pending = *self.steps[step].pending.take().ok_or_else(fault)?;
         if pending.decided.elapsed() < STALE
             || self.crew.cache.tainted(&pending.prepared).is_empty()
         {

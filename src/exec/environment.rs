@@ -11,6 +11,7 @@ use std::path::Path;
 
 use crate::cache::BASE_ENV;
 use crate::expand::{FillError, Late};
+use crate::path::to_os;
 use crate::plan::{EnvPolicy, EnvSetting, PlanStep};
 
 /// A step's or the caller's variables.
@@ -78,7 +79,7 @@ pub fn environment(
     }
     for (name, setting) in &step.env {
         match setting {
-            EnvSetting::Set(value) => variables.insert(name.into(), value.fill(late)?.into()),
+            EnvSetting::Set(value) => variables.insert(name.into(), to_os(&value.fill(late)?)),
             EnvSetting::Unset => variables.remove(OsStr::new(name)),
         };
     }

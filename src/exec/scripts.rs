@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::environment::Variables;
 use crate::expand::Late;
+use crate::path::{to_bytes, to_os};
 use crate::plan::{Dialect, PlanStep, Shell};
 use crate::process::{Command, LONGEST_ARGUMENT};
 use crate::sys::fs::{self, FsError};
@@ -32,11 +33,15 @@ impl Surroundings<'_> {
     /// When a script that has to go through a file cannot be written.
     pub(super) fn command(&self, script: &str, part: &str) -> Result<Command, FsError> {
         let shell = &self.step.shell;
-        let (words, taken) = match through_a_file(shell).filter(|_| script.len() > LONGEST_ARGUMENT)
-        {
-            None => (shell.words.clone(), [Some(script.into()), zero(shell)]),
+        let whole = takes_text(shell) && script.len() <= LONGEST_ARGUMENT;
+        let (words, taken) = if whole {
+            (shell.words.clone(), [Some(to_os(script)), zero(shell)])
+        } else {
             // The file is what `$0` says then.
-            Some(words) => (words, [Some(self.spilled(script, part)?.into()), None]),
+            (
+                words_for_a_file(shell),
+                [Some(self.spilled(script, part)?.into()), None],
+            )
         };
         let mut words = words.into_iter().map(OsString::from);
         let program = words.next().unwrap_or_default();
@@ -80,7 +85,7 @@ impl Surroundings<'_> {
         if let Some(folder) = path.parent() {
             fs::create_dir_all(folder)?;
         }
-        fs::write_atomic(&path, script.as_bytes())?;
+        fs::write_atomic(&path, &to_bytes(script))?;
         Ok(path)
     }
 }
@@ -93,24 +98,38 @@ fn zero(shell: &Shell) -> Option<OsString> {
         .flatten()
 }
 
-/// The words of `shell` for a script in a file: without the option that takes a script.
-fn through_a_file(shell: &Shell) -> Option<Vec<String>> {
-    let (last, words) = shell.words.split_last()?;
-    let mut words = words.to_vec();
-    match last.as_str() {
-        "-c" | "-e" if !words.is_empty() => {}
-        "-Command" => words.push("-File".to_owned()),
-        // Letters in one word: `-ec` becomes `-e`.
-        cluster
-            if shell.dialect == Dialect::Posix
-                && cluster.starts_with('-')
-                && cluster.contains('c') =>
-        {
-            words.push(cluster.replace('c', ""));
-        }
-        _ => return None,
+/// Whether the last of the shell's words says that code follows, not a file.
+fn takes_text(shell: &Shell) -> bool {
+    let Some(last) = shell.words.last() else {
+        return false;
+    };
+    match shell.dialect {
+        Dialect::Posix => is_cluster_with_c(last),
+        Dialect::Python => last == "-c",
+        Dialect::PowerShell => last == "-Command" || last == "-c",
+        Dialect::Other => matches!(last.as_str(), "-c" | "-e" | "--eval"),
     }
-    Some(words)
+}
+
+/// Letters in one word, one of which takes a script: `-c`, `-ec`.
+fn is_cluster_with_c(word: &str) -> bool {
+    word.starts_with('-') && !word.starts_with("--") && word.contains('c')
+}
+
+/// The words of `shell` for a script in a file: without the option that takes a script.
+fn words_for_a_file(shell: &Shell) -> Vec<String> {
+    let mut words = shell.words.clone();
+    if !takes_text(shell) {
+        return words;
+    }
+    match words.pop() {
+        _ if shell.dialect == Dialect::PowerShell => words.push("-File".to_owned()),
+        Some(last) if shell.dialect == Dialect::Posix && last.len() > 2 => {
+            words.push(last.replacen('c', "", 1));
+        }
+        _ => {}
+    }
+    words
 }
 
 #[cfg(test)]

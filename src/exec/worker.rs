@@ -393,7 +393,7 @@ pub(super) fn found(step: &PlanStep, outcome: Outcome, made: &Made) -> StepFinis
     };
     StepFinished {
         outputs: made.entries.iter().map(file).collect(),
-        key: made.key.map(|key| key.to_string()),
+        key: made.key.map(|key| key.0.hex()),
         log: made.log.as_ref().map(|log| log.display().to_string()),
         notes: made.notes.clone(),
         ..StepFinished::new(&step.name, outcome)

@@ -1,6 +1,7 @@
 //! The expression language: minijinja's expressions with our filters. The only file that names
 //! its environment; it knows no pipeline.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
 use std::ops::Range;
 use std::sync::LazyLock;
@@ -11,51 +12,61 @@ use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior, Va
 use super::template::Late;
 use super::value::{Val, map_value, path_value};
 use crate::path::RelPath;
+use crate::suggest::did_you_mean;
 
 /// Steps of evaluation after which an expression is given up.
 const FUEL: u64 = 100_000;
 
 static ENGINE: LazyLock<Environment<'static>> = LazyLock::new(environment);
 
+/// All filters.
+const FILTERS: [&str; 17] = [
+    "default", "replace", "lower", "upper", "sort", "first", "last", "length", "split", "join",
+    "json", "quote", "basename", "dirname", "stem", "ext", "with_ext",
+];
+
 /// What is wrong with an expression.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Fault {
     /// In words.
     pub(super) message: String,
+    /// What could be done.
+    pub(super) help: Option<String>,
+    /// Whether it is no expression at all.
+    pub(super) is_syntax: bool,
     /// Where in the expression's text.
     pub(super) range: Option<Range<usize>>,
 }
 
-/// The parts of an expression that is nothing but a dotted name: most are, and these need no
-/// engine.
-pub(super) fn plain(expression: &str) -> Option<Vec<&str>> {
-    let parts: Vec<&str> = expression.split('.').collect();
-    let is_name = |part: &&str| {
+/// Whether an expression is nothing but a dotted name: most are, and these need no engine.
+pub(super) fn is_plain(expression: &str) -> bool {
+    let is_name = |part: &str| {
         part.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
             && part
                 .bytes()
                 .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
     };
     let is_word = matches!(expression, "true" | "false" | "none" | "not");
-    (!is_word && parts.iter().all(|part| is_name(&part))).then_some(parts)
+    !is_word && expression.split('.').all(is_name)
 }
 
 /// The names that `expression` reads, as dotted paths (`matrix.os`).
-pub(super) fn names(expression: &str) -> Result<Vec<String>, Fault> {
-    if plain(expression).is_some() {
-        return Ok(vec![expression.to_owned()]);
+pub(super) fn names(expression: &str) -> Result<Vec<Cow<'_, str>>, Fault> {
+    if is_plain(expression) {
+        return Ok(vec![Cow::Borrowed(expression)]);
     }
     let compiled = ENGINE
         .compile_expression(expression)
         .map_err(|error| fault(&error))?;
-    let mut names: Vec<String> = compiled.undeclared_variables(true).into_iter().collect();
+    let names = compiled.undeclared_variables(true);
+    let mut names: Vec<Cow<'_, str>> = names.into_iter().map(Cow::Owned).collect();
     names.sort_unstable();
     Ok(names)
 }
 
 /// The first parts of these names.
 pub(super) fn roots(expression: &str) -> HashSet<String> {
-    let root = |name: String| name.split('.').next().unwrap_or_default().to_owned();
+    let root = |name: Cow<'_, str>| name.split('.').next().unwrap_or_default().to_owned();
     names(expression)
         .unwrap_or_default()
         .into_iter()
@@ -75,6 +86,8 @@ pub(super) fn evaluate(
     if value.is_undefined() {
         return Err(Fault {
             message: "it has no value".to_owned(),
+            help: None,
+            is_syntax: false,
             range: None,
         });
     }
@@ -87,7 +100,7 @@ pub(super) fn evaluate_late(
     early: &BTreeMap<String, Val>,
     late: &Late,
 ) -> Result<Value, String> {
-    if let Some(value) = plain(expression).and_then(|parts| late_name(&parts, late)) {
+    if let Some(value) = late_name(expression, late) {
         return Ok(value);
     }
     let mut context: BTreeMap<String, Value> = early
@@ -112,17 +125,38 @@ pub(super) fn evaluate_late(
 }
 
 /// The value of a dotted late name.
-fn late_name(parts: &[&str], late: &Late) -> Option<Value> {
-    match parts {
-        ["sources"] => Some(paths(&late.sources, late)),
-        ["needs", name, "outputs"] => late.needs.get(*name).map(|outputs| paths(outputs, late)),
-        ["stamp", name] => late
+fn late_name(expression: &str, late: &Late) -> Option<Value> {
+    if let Some(list) = late_paths(expression, late) {
+        return Some(paths(list, late));
+    }
+    match expression.split_once('.') {
+        Some(("stamp", name)) => late
             .stamps
-            .get(*name)
+            .get(name)
             .map(|value| Value::from(value.as_str())),
-        ["jobs"] => Some(jobs(late)),
+        None if expression == "jobs" => Some(jobs(late)),
         _ => None,
     }
+}
+
+/// Whether an expression is a late name that stands for a list.
+pub(super) fn is_late_list(expression: &str) -> bool {
+    let is_need = |rest: &str| {
+        rest.strip_suffix(".outputs")
+            .is_some_and(|name| !name.contains('.'))
+    };
+    expression == "sources" || expression.strip_prefix("needs.").is_some_and(is_need)
+}
+
+/// The paths that a dotted late name stands for.
+pub(super) fn late_paths<'l>(expression: &str, late: &'l Late) -> Option<&'l [RelPath]> {
+    if expression == "sources" {
+        return Some(&late.sources);
+    }
+    let name = expression
+        .strip_prefix("needs.")?
+        .strip_suffix(".outputs")?;
+    late.needs.get(name).map(Vec::as_slice)
 }
 
 fn paths(paths: &[RelPath], late: &Late) -> Value {
@@ -140,14 +174,27 @@ fn jobs(late: &Late) -> Value {
 }
 
 fn fault(error: &Error) -> Fault {
-    let message = match (error.kind(), error.detail()) {
-        (ErrorKind::UndefinedError, None) => "it uses a value that is not there".to_owned(),
-        (ErrorKind::OutOfFuel, _) => "it takes too long to evaluate".to_owned(),
-        (_, Some(detail)) => detail.to_owned(),
-        (kind, None) => kind.to_string(),
+    let detail = error.detail().unwrap_or_default();
+    // The engine says `filter NAME is unknown`.
+    let named = || detail.split(' ').nth(1).unwrap_or_default();
+    let (message, help) = match error.kind() {
+        ErrorKind::UnknownFilter => {
+            (format!("there is no filter `{}`", named()), Some(did_you_mean(named(), FILTERS)))
+        }
+        ErrorKind::UnknownTest => (format!("there is no test `{}`", named()), None),
+        ErrorKind::UndefinedError => ("it uses a value that is not there".to_owned(), None),
+        ErrorKind::OutOfFuel => ("it takes too long to evaluate".to_owned(), None),
+        ErrorKind::SyntaxError => (
+            format!("this is no expression: {detail}"),
+            Some("names and text in quotes, `==`, `and`, `or`, `not`, `~` to join, `a if b else c`, `x | filter`".to_owned()),
+        ),
+        kind if detail.is_empty() => (kind.to_string(), None),
+        _ => (detail.to_owned(), None),
     };
     Fault {
         message,
+        help,
+        is_syntax: error.kind() == ErrorKind::SyntaxError,
         range: error.range(),
     }
 }

@@ -95,6 +95,9 @@ pub enum ExpandError {
         /// Where.
         #[label("here")]
         span: Span,
+        /// What to do.
+        #[help]
+        help: Option<String>,
     },
     /// A path that is none, or leads out of the workspace.
     #[error("the path `{path}` {reason}")]
@@ -122,6 +125,9 @@ pub enum ExpandError {
         /// Where.
         #[label("in this pattern")]
         span: Span,
+        /// What to do.
+        #[help]
+        help: Option<String>,
     },
     /// More combinations than allowed.
     #[error("the matrix of `{step}` has {count} combinations; more than {most} are refused")]
@@ -182,4 +188,15 @@ pub enum ExpandError {
         #[help]
         help: Option<String>,
     },
+}
+
+impl ExpandError {
+    /// A value that is wrong, without more to say about it.
+    pub(super) fn value(message: String, span: Span) -> Self {
+        Self::Value {
+            message,
+            span,
+            help: None,
+        }
+    }
 }

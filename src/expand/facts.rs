@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::OnceLock;
 
-use crate::glob::Pattern;
+use crate::glob::{Pattern, PatternSet};
 use crate::path::RelPath;
 
 /// The host, the caller, and what is asked only if something uses it.
@@ -23,6 +24,8 @@ pub struct Facts {
     pub assignments: BTreeMap<String, String>,
     /// `git.*`: commit, short, branch, tag, dirty.
     pub git: Box<dyn Fn() -> BTreeMap<String, String> + Send + Sync>,
+    /// What steps make, as far as it can be told before axes are known: no axis has a value of it.
+    pub made: OnceLock<PatternSet>,
     /// The files that match a pattern of a matrix axis, sorted.
     pub files: Box<dyn Fn(&Pattern) -> Vec<RelPath> + Send + Sync>,
 }

@@ -130,6 +130,7 @@ pub fn declared(
     for cell in cells {
         let mut scope = Scope::new(workspace, pipeline, facts, profile, Some(step));
         scope.cell.clone_from(&cell.values);
+        scope.cell_outside.clone_from(&cell.outside);
         let outputs = parts::outputs(&scope, step, &mut Vec::new());
         all.extend(outputs.into_iter().map(|(output, span)| Declared {
             cell: cell.values.clone(),
@@ -151,6 +152,7 @@ fn instance(
 ) -> Instance {
     let mut scope = Scope::new(workspace, pipeline, facts, profile, Some(step));
     scope.cell.clone_from(&cell.values);
+    scope.cell_outside.clone_from(&cell.outside);
     let dir = parts::dir(&scope, step, errors);
     scope.step_dir = dir.clone();
     let (outputs, output_spans): (Vec<Output>, Vec<Span>) =
@@ -194,6 +196,7 @@ fn instance(
         skip: parts::skip(&scope, step, errors),
         shell,
     };
+    errors.append(&mut scope.more.take());
     Instance {
         pipeline: pipeline.name.value.clone(),
         step: step.name.value.clone(),

@@ -6,6 +6,7 @@
 //!   overwrite no axis value (values that earlier entries added may be overwritten);
 //! - an entry that fits none becomes a combination of its own.
 
+use std::cell::RefCell;
 use std::collections::HashSet;
 
 use indexmap::{IndexMap, IndexSet};
@@ -16,12 +17,31 @@ use super::value::Val;
 use crate::glob::Pattern;
 use crate::model::{Axis, Combination, Matrix, Step, display_cell};
 use crate::parse::ValueDoc;
-use crate::source::{Span, Spanned};
+use crate::path::RelPath;
+use crate::source::Spanned;
 use crate::suggest::did_you_mean;
+
+/// Reads the values of a matrix and remembers whether text from outside the repository is in one.
+struct Reading<'a> {
+    scope: &'a Scope<'a>,
+    outside: RefCell<Option<String>>,
+}
+
+impl Reading<'_> {
+    fn value(&self, doc: &ValueDoc) -> Result<Val, ExpandError> {
+        let known = self.scope.value(doc)?;
+        if known.outside.is_some() {
+            self.outside.replace(known.outside);
+        }
+        Ok(known.value)
+    }
+}
 
 /// One combination.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Cell {
+    /// The name of the text from outside the repository that is somewhere in the matrix.
+    pub(super) outside: Option<String>,
     /// Values of axes, then of include-only keys.
     pub(super) values: IndexMap<String, Val>,
     /// `@os=linux@arch=amd64`: what tells it from the others.
@@ -37,7 +57,11 @@ pub(super) fn cells(
     let Some(matrix) = &step.matrix else {
         return Ok(vec![Cell::default()]);
     };
-    let axes = axes(step, matrix, scope, warnings)?;
+    let reading = Reading {
+        scope,
+        outside: RefCell::default(),
+    };
+    let axes = axes(step, matrix, &reading, warnings)?;
     let count = axes.values().try_fold(1_u64, |count, values| {
         count.checked_mul(values.len() as u64)
     });
@@ -59,16 +83,17 @@ pub(super) fn cells(
     }
     let mut combinations = product(&axes);
     for entry in &matrix.exclude {
-        let values = exclude_values(entry, &axes, scope)?;
+        let values = exclude_values(entry, &axes, &reading)?;
         combinations.retain(|combination| {
             !values
                 .iter()
                 .all(|(key, value)| has(combination, key, value))
         });
     }
-    let mut all = include(combinations, &matrix.include, &axes, scope)?;
-    fill_gaps(&mut all);
-    Ok(label(all, &axes))
+    let all = include(combinations, &matrix.include, &axes, &reading)?;
+    let mut cells = label(all, &axes);
+    fill_gaps(&mut cells, &reading.outside.into_inner());
+    Ok(cells)
 }
 
 type Axes = IndexMap<String, Vec<Val>>;
@@ -77,15 +102,15 @@ type Values = IndexMap<String, Val>;
 fn axes(
     step: &Step,
     matrix: &Matrix,
-    scope: &Scope,
+    reading: &Reading,
     warnings: &mut Vec<ExpandError>,
 ) -> Result<Axes, ExpandError> {
     let mut axes = Axes::new();
     for (name, axis) in &matrix.axes {
         let values = match &axis.value {
-            Axis::Values(docs) => listed(docs, scope)?,
+            Axis::Values(docs) => listed(docs, reading)?,
             Axis::Glob(glob) => {
-                let values = files(glob, scope)?;
+                let values = files(glob, reading.scope)?;
                 if values.is_empty() {
                     let (axis, step) = (name.clone(), step.name.value.clone());
                     warnings.push(ExpandError::EmptyAxis {
@@ -103,10 +128,10 @@ fn axes(
 }
 
 /// The values as listed; one expression may stand for a whole list.
-fn listed(docs: &[ValueDoc], scope: &Scope) -> Result<Vec<Val>, ExpandError> {
+fn listed(docs: &[ValueDoc], reading: &Reading) -> Result<Vec<Val>, ExpandError> {
     let mut values = Vec::with_capacity(docs.len());
     for doc in docs {
-        match (scope.value(doc)?.value, docs.len()) {
+        match (reading.value(doc)?, docs.len()) {
             (Val::List(items), 1) => values.extend(items),
             (value, _) => values.push(value),
         }
@@ -118,15 +143,17 @@ fn listed(docs: &[ValueDoc], scope: &Scope) -> Result<Vec<Val>, ExpandError> {
 
 fn files(glob: &crate::parse::Text, scope: &Scope) -> Result<Vec<Val>, ExpandError> {
     let text = scope.text(glob)?;
-    let pattern =
-        Pattern::parse(&scope.pipeline.dir, &text).map_err(|error| ExpandError::Glob {
-            message: error.to_string(),
-            span: glob.span,
-        })?;
-    Ok((scope.facts.files)(&pattern)
-        .into_iter()
-        .map(Val::Path)
-        .collect())
+    let pattern = Pattern::parse(&scope.pipeline.dir, &text)
+        .map_err(|error| super::parts::glob_error(&text, &error, glob.span))?;
+    let is_source = |path: &RelPath| {
+        !scope
+            .facts
+            .made
+            .get()
+            .is_some_and(|made| made.matches(path))
+    };
+    let files = (scope.facts.files)(&pattern).into_iter().filter(is_source);
+    Ok(files.map(Val::Path).collect())
 }
 
 /// All combinations; the first axis changes slowest.
@@ -159,21 +186,21 @@ fn has(combination: &Values, key: &str, value: &Val) -> bool {
 
 fn entry_values(
     entry: &Combination,
-    scope: &Scope,
+    reading: &Reading,
 ) -> Result<Vec<(Spanned<String>, Val)>, ExpandError> {
     entry
         .values
         .iter()
-        .map(|(name, doc)| Ok((name.clone(), scope.value(doc)?.value)))
+        .map(|(name, doc)| Ok((name.clone(), reading.value(doc)?)))
         .collect()
 }
 
 fn exclude_values(
     entry: &Combination,
     axes: &Axes,
-    scope: &Scope,
+    reading: &Reading,
 ) -> Result<Vec<(String, Val)>, ExpandError> {
-    let values = entry_values(entry, scope)?;
+    let values = entry_values(entry, reading)?;
     for (name, _) in &values {
         if !axes.contains_key(&name.value) {
             let help = did_you_mean(&name.value, axes.keys().map(String::as_str));
@@ -194,11 +221,11 @@ fn include(
     mut combinations: Vec<Values>,
     entries: &[Combination],
     axes: &Axes,
-    scope: &Scope,
+    reading: &Reading,
 ) -> Result<Vec<Values>, ExpandError> {
     let original = combinations.len();
     for entry in entries {
-        let values = entry_values(entry, scope)?;
+        let values = entry_values(entry, reading)?;
         let mut added = false;
         for combination in &mut combinations[..original] {
             let fits = values
@@ -228,14 +255,15 @@ fn include(
 }
 
 /// A key that some combination has is empty text in the others.
-fn fill_gaps(combinations: &mut [Values]) {
-    let keys: IndexSet<String> = combinations
+fn fill_gaps(cells: &mut [Cell], outside: &Option<String>) {
+    let keys: IndexSet<String> = cells
         .iter()
-        .flat_map(|values| values.keys().cloned())
+        .flat_map(|cell| cell.values.keys().cloned())
         .collect();
-    for combination in combinations {
+    for cell in cells {
+        cell.outside.clone_from(outside);
         for key in &keys {
-            combination
+            cell.values
                 .entry(key.clone())
                 .or_insert_with(|| Val::Text(String::new()));
         }
@@ -259,7 +287,11 @@ fn label(combinations: Vec<Values>, axes: &Axes) -> Vec<Cell> {
             } else {
                 name
             };
-            Cell { values, label }
+            Cell {
+                values,
+                label,
+                outside: None,
+            }
         })
         .collect()
 }
@@ -269,7 +301,6 @@ fn shown(values: &Values, wanted: impl Fn(&str) -> bool) -> String {
         .iter()
         .filter(|(key, _)| wanted(key))
         .map(|(key, value)| (key.as_str(), value.label()))
-        .filter(|(_, label)| !label.is_empty())
         .collect();
     display_cell(labels.iter().map(|(key, label)| (*key, label.as_str())))
 }

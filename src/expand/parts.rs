@@ -8,7 +8,7 @@ use super::instance::Findings;
 use super::scope::{Reader, Scope};
 use super::template::Template;
 use super::value::Val;
-use crate::glob::Pattern;
+use crate::glob::{GlobError, Pattern};
 use crate::model::{CheckText, EnvMap, EnvText, OutputText, Pipeline, Step, Workspace};
 use crate::parse::Text;
 use crate::path::{RelPath, to_bytes};
@@ -168,7 +168,7 @@ fn output(scope: &Scope, written: &OutputText) -> Result<Output, ExpandError> {
         (None, None) => OutputKind::Glob(pattern),
         (None, Some(_)) => OutputKind::Glob(self::pattern(scope, &text, span)?),
     };
-    check_output(&kind, &text, span)?;
+    check_output(scope, &kind, &text, span)?;
     Ok(Output {
         kind,
         optional: written.optional,
@@ -176,31 +176,64 @@ fn output(scope: &Scope, written: &OutputText) -> Result<Output, ExpandError> {
     })
 }
 
-/// Outputs may not be the root, nor what belongs to git or to `pipe`.
-fn check_output(kind: &OutputKind, text: &str, span: Span) -> Result<(), ExpandError> {
+/// Outputs may not be the root, nor what belongs to git or to `pipe`, nor a pipeline file.
+fn check_output(
+    scope: &Scope,
+    kind: &OutputKind,
+    text: &str,
+    span: Span,
+) -> Result<(), ExpandError> {
     let path = match kind {
         OutputKind::File(path) | OutputKind::Folder(path) => path.clone(),
         OutputKind::Glob(pattern) => pattern.prefix().clone(),
     };
-    let first = path.parts().next().unwrap_or_default();
-    let reason = match (first, kind) {
-        (b".git", _) => "belongs to git",
-        (b".pipe", _) => "belongs to pipe",
-        (b"", OutputKind::File(_) | OutputKind::Folder(_)) => "is the whole workspace",
+    let covers = |file: &RelPath| match kind {
+        OutputKind::File(path) => path == file,
+        OutputKind::Folder(path) => file.is_in(path),
+        OutputKind::Glob(pattern) => pattern.matches(file),
+    };
+    let covered = scope
+        .workspace
+        .pipelines
+        .values()
+        .find(|pipeline| covers(&pipeline.file));
+    let reason = match (path.parts().next().unwrap_or_default(), kind, covered) {
+        (b".git", ..) => "belongs to git and cannot be an output".to_owned(),
+        (b".pipe", ..) => "belongs to pipe and cannot be an output".to_owned(),
+        (b"", OutputKind::File(_) | OutputKind::Folder(_), _) => {
+            "is the whole workspace and cannot be an output".to_owned()
+        }
+        (_, _, Some(pipeline)) => format!(
+            "covers the pipeline file `{}` and cannot be an output",
+            pipeline.file
+        ),
         _ => return Ok(()),
     };
     Err(ExpandError::Path {
         path: text.to_owned(),
-        reason: format!("{reason} and cannot be an output"),
+        reason,
         span,
     })
 }
 
 fn pattern(scope: &Scope, text: &str, span: Span) -> Result<Pattern, ExpandError> {
-    Pattern::parse(&scope.pipeline.dir, text).map_err(|error| ExpandError::Glob {
-        message: error.to_string(),
-        span,
-    })
+    Pattern::parse(&scope.pipeline.dir, text).map_err(|error| glob_error(text, &error, span))
+}
+
+/// A pattern that cannot be read: where it would lead out, it is the path that is wrong.
+pub(super) fn glob_error(text: &str, error: &GlobError, span: Span) -> ExpandError {
+    match error.message.as_str() {
+        reason @ ("is absolute" | "leaves the workspace") => ExpandError::Path {
+            path: text.to_owned(),
+            reason: reason.to_owned(),
+            span,
+        },
+        message => ExpandError::Glob {
+            message: format!("`{text}`: {message}"),
+            span,
+            help: error.help.clone(),
+        },
+    }
 }
 
 /// What `outputs` means in expressions.
@@ -254,6 +287,15 @@ enum Source {
 fn source(scope: &Scope, text: &Text) -> Result<Source, ExpandError> {
     let written = scope.pattern(text)?;
     if written.starts_with('/') && !written.starts_with("//") {
+        if written.contains(['*', '?', '[', '{']) {
+            let reason =
+                "is absolute, and such a source must be named literally, without wildcards";
+            return Err(ExpandError::Path {
+                path: written,
+                reason: reason.to_owned(),
+                span: text.span,
+            });
+        }
         return Ok(Source::Literal(Literal::Outside(written)));
     }
     let pattern = pattern(scope, &written, text.span)?;

@@ -1,10 +1,13 @@
 //! How a value goes into text: as it stands, or as words of the language that reads it.
 
+use std::borrow::Cow;
+
 use minijinja::Value;
 use minijinja::value::ValueKind;
 use serde::{Deserialize, Serialize};
 
 use super::shell::Context;
+use crate::path::{RelPath, as_text};
 
 /// Where a hole stands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -36,7 +39,8 @@ pub(super) fn put(value: &Value, place: Place) -> Result<String, String> {
         Place::Pattern if value.is_safe() => Ok(escaped(&value.to_string(), &['*', '?', '[', ']', '{', '}', '!', '\\'])),
         Place::Pattern => Ok(plain(value)),
         Place::Posix(context) => posix(value, context),
-        Place::Typed(context) => posix_text(&value.to_string(), context),
+        Place::Typed(context) if is_list(value) => posix(value, context),
+        Place::Typed(context) => posix_text(&shown(value), context),
         Place::Python => Ok(literal(value, &python_literal, ("[", "]"))),
         Place::PowerShell => Ok(literal(value, &powershell_literal, ("@(", ")"))),
         Place::Unknown if is_words(value) => {
@@ -68,22 +72,31 @@ fn plain(value: &Value) -> String {
             .collect::<Vec<_>>()
             .join(" ");
     }
-    value.to_string()
+    shown(value)
+}
+
+/// A single value as YAML would write it.
+fn shown(value: &Value) -> String {
+    match value.kind() {
+        ValueKind::Bool => if value.is_true() { "true" } else { "false" }.to_owned(),
+        ValueKind::None | ValueKind::Undefined => String::new(),
+        _ => value.to_string(),
+    }
 }
 
 fn posix(value: &Value, context: Context) -> Result<String, String> {
     if !is_words(value) {
-        return Ok(value.to_string());
+        return Ok(shown(value));
     }
     if context == Context::Comment {
         return Ok(plain(value).replace('\n', " "));
     }
     if !is_list(value) {
-        return posix_text(&guarded(&value.to_string()), context);
+        return posix_text(&guarded(value.to_string().into()), context);
     }
     match context {
         Context::Word => Ok(items(value)
-            .map(|item| posix_word(&if item.is_safe() { guarded(&item.to_string()) } else { item.to_string() }))
+            .map(|item| posix_word(&if item.is_safe() { guarded(item.to_string().into()) } else { item.to_string().into() }))
             .collect::<Vec<_>>()
             .join(" ")),
         Context::Part => Err("a list cannot stand inside a word: put spaces around it, or use `join`".to_owned()),
@@ -112,11 +125,21 @@ fn unclear() -> String {
 }
 
 /// A relative path that begins with `-` would be taken for an option.
-fn guarded(path: &str) -> String {
+fn guarded(path: Cow<'_, str>) -> Cow<'_, str> {
     if path.starts_with('-') {
-        format!("./{path}")
+        format!("./{path}").into()
     } else {
-        path.to_owned()
+        path
+    }
+}
+
+/// Appends paths, as seen from `dir`, as words of `sh`: what [`put`] makes of a list of them.
+pub(super) fn push_paths(out: &mut String, paths: &[RelPath], dir: &RelPath) {
+    for (at, path) in paths.iter().enumerate() {
+        if at > 0 {
+            out.push(' ');
+        }
+        push_word(out, &guarded(as_text(&path.relative_to(dir))));
     }
 }
 
@@ -133,16 +156,27 @@ fn escaped(text: &str, special: &[char]) -> String {
 
 /// `text` as one word of `sh`, quoted only where it needs it.
 pub(super) fn posix_word(text: &str) -> String {
+    let mut word = String::new();
+    push_word(&mut word, text);
+    word
+}
+
+fn push_word(out: &mut String, text: &str) {
     let safe = |c: char| {
         c.is_ascii_alphanumeric()
-            || "_-./,:@%+=^".contains(c)
+            || matches!(
+                c,
+                '_' | '-' | '.' | '/' | ',' | ':' | '@' | '%' | '+' | '=' | '^'
+            )
             || (!c.is_ascii() && c.is_alphanumeric())
     };
     // `~` and a word with `=` before a `~` expand; an assignment word in front would be one.
     if !text.is_empty() && text.chars().all(safe) && !text.starts_with('=') {
-        return text.to_owned();
+        return out.push_str(text);
     }
-    format!("'{}'", text.replace('\'', r"'\''"))
+    out.push('\'');
+    out.push_str(&text.replace('\'', r"'\''"));
+    out.push('\'');
 }
 
 /// Paths and lists as literals, other text as it stands.

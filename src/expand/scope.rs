@@ -1,6 +1,7 @@
 //! What names mean for one instance: the values of `vars`, `matrix`, `env`, `host` and the others,
 //! worked out when they are asked for.
 
+use std::borrow::Cow;
 use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeMap, HashMap};
 
@@ -85,10 +86,14 @@ pub(super) struct Scope<'a> {
     pub(super) profile: Option<&'a str>,
     pub(super) step: Option<&'a Step>,
     pub(super) cell: IndexMap<String, Val>,
+    /// The name of the text from outside the repository that is in the matrix.
+    pub(super) cell_outside: Option<String>,
     /// The step's working folder, once it is known.
     pub(super) step_dir: RelPath,
     /// The declared outputs as paths or patterns, once they are known.
     pub(super) outputs: OnceCell<Vec<Val>>,
+    /// Mistakes beside the first of a text.
+    pub(super) more: RefCell<Vec<ExpandError>>,
     resolved: RefCell<HashMap<String, Known>>,
     resolving: RefCell<Vec<String>>,
 }
@@ -110,8 +115,10 @@ impl<'a> Scope<'a> {
             profile,
             step,
             cell: IndexMap::new(),
+            cell_outside: None,
             step_dir: pipeline.dir.clone(),
             outputs: OnceCell::new(),
+            more: RefCell::default(),
             resolved: RefCell::default(),
             resolving: RefCell::default(),
         }
@@ -147,6 +154,7 @@ impl<'a> Scope<'a> {
         let segments = segments(text)?;
         let mut shell = ShellReader::new();
         let mut pieces = Vec::new();
+        let mut errors = Vec::new();
         for (index, segment) in segments.iter().enumerate() {
             match segment {
                 Segment::Text(part) => {
@@ -155,15 +163,22 @@ impl<'a> Scope<'a> {
                 }
                 Segment::Expression(expression) => {
                     let context = shell.hole(following(&segments, index));
-                    let piece = self.piece(expression, reader, context)?;
-                    match piece {
-                        Piece::Text(part) => push_text(&mut pieces, &part),
-                        hole => pieces.push(hole),
+                    match self.piece(expression, reader, context) {
+                        Ok(Piece::Text(part)) => push_text(&mut pieces, &part),
+                        Ok(hole) => pieces.push(hole),
+                        Err(error) => errors.push(error),
                     }
                 }
             }
         }
-        Ok(Template { pieces })
+        match errors.is_empty() {
+            true => Ok(Template { pieces }),
+            false => {
+                let first = errors.remove(0);
+                self.more.borrow_mut().append(&mut errors);
+                Err(first)
+            }
+        }
     }
 
     /// A bare expression, as `if` has it.
@@ -172,10 +187,10 @@ impl<'a> Scope<'a> {
         let (value, _) = self.evaluate(&expression)?;
         match value.kind() {
             minijinja::value::ValueKind::Bool => Ok(value.is_true()),
-            _ => Err(ExpandError::Value {
-                message: format!("`if` wants true or false, but this is {value:?}"),
-                span: expression.span,
-            }),
+            _ => Err(ExpandError::value(
+                format!("`if` wants true or false, but this is {value:?}"),
+                expression.span,
+            )),
         }
     }
 
@@ -229,10 +244,9 @@ impl<'a> Scope<'a> {
                     let (value, known) = self.evaluate(expression)?;
                     all.outside = all.outside.or(known.outside);
                     let part = quote::put(&value, Place::Text);
-                    out.push_str(&part.map_err(|message| ExpandError::Value {
-                        message,
-                        span: expression.span,
-                    })?);
+                    out.push_str(
+                        &part.map_err(|message| ExpandError::value(message, expression.span))?,
+                    );
                 }
             }
         }
@@ -251,25 +265,23 @@ impl<'a> Scope<'a> {
         if let Some(name) = names.iter().find(|name| LATE.contains(&root(name))) {
             if matches!(reader, Reader::Early | Reader::Pattern) {
                 return Err(ExpandError::TooEarly {
-                    name: name.clone(),
+                    name: name.to_string(),
                     span: expression.span_of(name),
                 });
             }
             return self.late_piece(expression, &names, reader, context);
         }
-        let (value, known) = self.evaluate_for(expression, reader)?;
+        let (value, known) = self.evaluate_for(expression, &names, reader)?;
         let place = place(reader, context, known.typed);
-        let text = quote::put(&value, place).map_err(|message| ExpandError::Value {
-            message,
-            span: expression.span,
-        })?;
+        let text = quote::put(&value, place)
+            .map_err(|message| ExpandError::value(message, expression.span))?;
         Ok(Piece::Text(text))
     }
 
     fn late_piece(
         &self,
         expression: &Expression,
-        names: &[String],
+        names: &[Cow<'_, str>],
         reader: Reader,
         context: super::shell::Context,
     ) -> Expanded<Piece> {
@@ -287,6 +299,12 @@ impl<'a> Scope<'a> {
             insert(&mut early, name, known.value);
         }
         let place = place(reader, context, typed);
+        if engine::is_late_list(&expression.text) {
+            // Whatever is in the list: whether a list can stand here is known now.
+            let list = Value::from(vec![Value::from_safe_string("x".to_owned())]);
+            quote::put(&list, place)
+                .map_err(|message| ExpandError::value(message, expression.span))?;
+        }
         Ok(Piece::Hole {
             expression: expression.text.clone(),
             place,
@@ -327,33 +345,39 @@ impl<'a> Scope<'a> {
     }
 
     fn evaluate(&self, expression: &Expression) -> Expanded<(Value, Known)> {
-        self.evaluate_for(expression, Reader::Early)
+        self.evaluate_for(expression, &expression.names()?, Reader::Early)
     }
 
-    /// The value of an expression of early names, and where it comes from (its `value` is unset).
-    fn evaluate_for(&self, expression: &Expression, reader: Reader) -> Expanded<(Value, Known)> {
+    /// The value of an expression of these early names, and where it comes from (its `value` is
+    /// unset).
+    fn evaluate_for(
+        &self,
+        expression: &Expression,
+        names: &[Cow<'_, str>],
+        reader: Reader,
+    ) -> Expanded<(Value, Known)> {
         let mut early = BTreeMap::new();
         let mut from = Known::of(Val::Null);
-        for name in expression.names()? {
-            self.check_use(&name, reader, expression)?;
-            if LATE.contains(&root(&name)) {
+        for name in names {
+            self.check_use(name, reader, expression)?;
+            if LATE.contains(&root(name)) {
                 return Err(ExpandError::TooEarly {
-                    span: expression.span_of(&name),
-                    name,
+                    span: expression.span_of(name),
+                    name: name.to_string(),
                 });
             }
-            if expression.has_default() && !self.exists(&name) {
-                insert_parents(&mut early, &name);
+            if expression.has_default() && !self.exists(name) {
+                insert_parents(&mut early, name);
                 continue;
             }
-            let known = self.lookup(&name, expression)?;
+            let known = self.lookup(name, expression)?;
             refuse_outside(&known, reader, expression)?;
             from.typed |= known.typed;
             from.outside = from.outside.or(known.outside);
-            if engine::plain(&expression.text).is_some_and(|parts| parts.len() <= 2) {
+            if is_whole_name(&expression.text) {
                 return Ok((known.value.to_engine(self.dir(reader)), from));
             }
-            insert(&mut early, &name, known.value);
+            insert(&mut early, name, known.value);
         }
         let context = early
             .iter()
@@ -372,7 +396,34 @@ impl<'a> Scope<'a> {
         }
     }
 
+    /// What a pattern stands for is known only when the step has run.
+    fn refuse_pattern(&self, name: &str, reader: Reader, span: Span) -> Expanded<()> {
+        let is_pattern = |value: &Val| matches!(value, Val::Text(_));
+        let outputs = self.outputs.get().map_or(&[][..], Vec::as_slice);
+        let meant = if name == "output" {
+            &outputs[..outputs.len().min(1)]
+        } else {
+            outputs
+        };
+        match reader {
+            Reader::Script(_) if meant.iter().any(is_pattern) => Err(ExpandError::BadKey {
+                message: format!(
+                    "`{name}` is a pattern here, and a script cannot write to a pattern"
+                ),
+                span,
+                help: Some(
+                    "name the file or folder in `outputs`, or write its path in the script"
+                        .to_owned(),
+                ),
+            }),
+            _ => Ok(()),
+        }
+    }
+
     fn check_use(&self, name: &str, reader: Reader, expression: &Expression) -> Expanded<()> {
+        if matches!(name, "output" | "outputs") {
+            self.refuse_pattern(name, reader, expression.span_of(name))?;
+        }
         if root(name) == "env" && matches!(reader, Reader::Script(_)) {
             let variable = name.split('.').nth(1).unwrap_or("NAME").to_owned();
             return Err(ExpandError::EnvInRun {
@@ -418,16 +469,16 @@ impl<'a> Scope<'a> {
 
     /// A name without a dot.
     fn whole(&self, root: &str, span: Span) -> Expanded<Known> {
-        let outputs = || self.outputs.get().cloned().unwrap_or_default();
+        let outputs = self.outputs.get().map_or(&[][..], Vec::as_slice);
         match root {
             "profile" => Ok(Known::of(Val::Text(
                 self.profile.unwrap_or_default().to_owned(),
             ))),
-            "outputs" => Ok(Known::of(Val::List(outputs()))),
+            "outputs" => Ok(Known::of(Val::List(outputs.to_vec()))),
             "output" => {
-                outputs()
-                    .into_iter()
-                    .next()
+                outputs
+                    .first()
+                    .cloned()
                     .map(Known::of)
                     .ok_or_else(|| ExpandError::Undefined {
                         name: "output".to_owned(),
@@ -435,11 +486,17 @@ impl<'a> Scope<'a> {
                         help: "the step declares no `outputs`".to_owned(),
                     })
             }
-            "matrix" => Ok(Known::of(Val::Map(self.cell.clone()))),
-            root if ROOTS.contains(&root) => Err(ExpandError::Value {
-                message: format!("`{root}` is no value by itself: write `{root}.NAME`"),
+            "matrix" => {
+                let outside = self.cell_outside.clone();
+                Ok(Known {
+                    outside,
+                    ..Known::of(Val::Map(self.cell.clone()))
+                })
+            }
+            root if ROOTS.contains(&root) => Err(ExpandError::value(
+                format!("`{root}` is no value by itself: write `{root}.NAME`"),
                 span,
-            }),
+            )),
             root => Err(undefined(root, root, ROOTS.into_iter(), span)),
         }
     }
@@ -484,7 +541,10 @@ impl<'a> Scope<'a> {
 
     fn axis(&self, axis: &str, name: &str, span: Span) -> Expanded<Known> {
         match self.cell.get(axis) {
-            Some(value) => Ok(Known::of(value.clone())),
+            Some(value) => Ok(Known {
+                outside: self.cell_outside.clone(),
+                ..Known::of(value.clone())
+            }),
             None => Err(undefined(
                 name,
                 axis,
@@ -598,17 +658,31 @@ impl<'a> Scope<'a> {
 pub(super) use super::segments::Expression;
 
 impl Expression {
-    fn names(&self) -> Expanded<Vec<String>> {
+    fn names(&self) -> Expanded<Vec<Cow<'_, str>>> {
         engine::names(&self.text).map_err(|fault| self.error(fault))
     }
 
     fn error(&self, fault: Fault) -> ExpandError {
-        let span = fault.range.map_or(self.span, |range| {
+        let Fault {
+            message,
+            help,
+            is_syntax,
+            range,
+        } = fault;
+        let span = range.map_or(self.span, |range| {
             self.span.part(range.start, range.len().max(1))
         });
-        ExpandError::Value {
-            message: fault.message,
-            span,
+        match is_syntax {
+            true => ExpandError::Syntax {
+                message,
+                span,
+                help,
+            },
+            false => ExpandError::Value {
+                message,
+                span,
+                help,
+            },
         }
     }
 
@@ -623,6 +697,11 @@ impl Expression {
             None => self.span,
         }
     }
+}
+
+/// Whether an expression is a name of at most two parts: its value is the name's.
+fn is_whole_name(expression: &str) -> bool {
+    engine::is_plain(expression) && expression.matches('.').count() <= 1
 }
 
 fn root(name: &str) -> &str {
@@ -691,10 +770,7 @@ fn is_namespace(root: &str) -> bool {
 
 /// A value from the command line: it takes the declared value's type.
 fn typed_value(text: &str, declared: &ValueDoc, var: &str, span: Span) -> Expanded<Known> {
-    let wrong = |message: String| ExpandError::Value {
-        message: format!("{var}={text}: {message}"),
-        span,
-    };
+    let wrong = |message: String| ExpandError::value(format!("{var}={text}: {message}"), span);
     let value = match declared {
         ValueDoc::List(..) => {
             let words =

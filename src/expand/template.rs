@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::shell::Context;
 use super::value::Val;
 use super::{engine, quote};
 use crate::path::RelPath;
@@ -88,6 +89,13 @@ impl Template {
                     place,
                     early,
                 } => {
+                    // Most holes are lists of files as words of a shell: these need no engine.
+                    if *place == quote::Place::Posix(Context::Word)
+                        && let Some(paths) = engine::late_paths(expression, late)
+                    {
+                        quote::push_paths(&mut text, paths, &late.dir);
+                        continue;
+                    }
                     let fail = |reason| FillError {
                         expression: expression.clone(),
                         reason,

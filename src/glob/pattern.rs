@@ -45,11 +45,18 @@ impl Pattern {
     /// When it is no pattern, or leaves the workspace.
     pub fn parse(base: &RelPath, text: &str) -> Result<Self, GlobError> {
         let parsed = syntax::parse(base, text)?;
-        Ok(Plain {
+        let compiled = Compiled {
+            alternatives: parsed.alternatives,
+            engine: OnceLock::new(),
+        };
+        let plain = Plain {
             stem: parsed.stem,
             glob: parsed.glob.into(),
-        }
-        .into())
+        };
+        Ok(Self {
+            compiled: Arc::new(OnceLock::from(compiled)),
+            ..plain.into()
+        })
     }
 
     /// The pattern that matches exactly `path`.

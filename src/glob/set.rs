@@ -6,6 +6,8 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::OnceLock;
 
+use foldhash::fast::RandomState;
+
 use super::engine::Engine;
 use super::pattern::Pattern;
 use crate::path::RelPath;
@@ -13,9 +15,9 @@ use crate::path::RelPath;
 /// Paths, folders and globs, indexed.
 #[derive(Debug, Default)]
 pub struct PatternSet {
-    paths: HashSet<Box<[u8]>>,
-    folders: HashSet<Box<[u8]>>,
-    globs: HashMap<Box<[u8]>, Bucket>,
+    paths: HashSet<Box<[u8]>, RandomState>,
+    folders: HashSet<Box<[u8]>, RandomState>,
+    globs: HashMap<Box<[u8]>, Bucket, RandomState>,
 }
 
 /// The globs of one prefix folder.

@@ -4,7 +4,7 @@
 //! path (`./` and `..` are understood there only); what follows is a list of alternatives, each a
 //! list of parts. This file knows no file system and no matching.
 
-use crate::path::{PathError, RelPath};
+use crate::path::{PathError, RelPath, to_bytes};
 
 /// Braces in braces: deeper than this is an error.
 const MAX_DEPTH: usize = 16;
@@ -45,6 +45,8 @@ pub(super) struct Parsed {
     pub(super) stem: RelPath,
     /// The rest as normal text; empty for a literal.
     pub(super) glob: String,
+    /// What the rest stands for.
+    pub(super) alternatives: Vec<Alternative>,
 }
 
 /// One of the things that a pattern stands for: no braces any more.
@@ -109,13 +111,38 @@ pub(super) fn parse(base: &RelPath, text: &str) -> Result<Parsed, GlobError> {
         [b'/', ..] => return Err(absolute()),
         _ => (base.clone(), 0),
     };
+    let (start, skip) = match plain_lead(base, text) {
+        Some((stem, at)) if at == text.len() => {
+            return Ok(Parsed {
+                stem,
+                glob: String::new(),
+                alternatives: Vec::new(),
+            });
+        }
+        Some(found) => found,
+        None => (start, skip),
+    };
     let lexemes = lex(text, skip)?;
     let (stem, rest) = fold(start, &lexemes)?;
-    alternatives_of(rest)?;
     Ok(Parsed {
         stem,
+        alternatives: alternatives_of(rest)?,
         glob: normal(text, rest),
     })
+}
+
+/// Most patterns begin with a path: its folder, and where the rest of `text` begins. `None` where
+/// something is to be told about it, or where it is more than names.
+fn plain_lead(base: &RelPath, text: &str) -> Option<(RelPath, usize)> {
+    let special = |byte: u8| matches!(byte, b'*' | b'?' | b'[' | b'{' | b'}' | b'\\' | 0);
+    let end = match text.bytes().position(special) {
+        Some(at) => text[..at].rfind('/')? + 1,
+        // A slash at the end means everything below.
+        None if text.ends_with('/') => return None,
+        None => text.len(),
+    };
+    let stem = RelPath::resolve(base, &to_bytes(&text[..end])).ok()?;
+    Some((stem, end))
 }
 
 /// The alternatives of normal text, as [`parse`] left it; none for a literal.
@@ -134,7 +161,7 @@ fn lex(text: &str, at: usize) -> Result<Vec<Placed>, GlobError> {
         at,
         open: Vec::new(),
     };
-    let mut lexemes = Vec::new();
+    let mut lexemes = Vec::with_capacity(text.len() - at);
     while lexer.at < text.len() {
         let start = lexer.at;
         lexemes.push((start, lexer.next(start)?));
@@ -320,7 +347,7 @@ fn fold(mut stem: RelPath, lexemes: &[Placed]) -> Result<(RelPath, &[Placed]), G
         let Some(name) = literal(without_slash(stretch)) else {
             break;
         };
-        stem = RelPath::resolve(&stem, name.as_bytes())
+        stem = RelPath::resolve(&stem, &to_bytes(&name))
             .map_err(|error| GlobError::new(stretch[0].0, PathError::to_string(&error)))?;
         rest = &rest[stretch.len()..];
         if rest.is_empty() && without_slash(stretch).len() < stretch.len() {
@@ -355,15 +382,21 @@ fn alternatives_of(lexemes: &[Placed]) -> Result<Vec<Alternative>, GlobError> {
     let Some((start, _)) = lexemes.first() else {
         return Ok(Vec::new());
     };
-    let expanded = expand(lexemes)?;
-    let parts = expanded.iter().map(|lexemes| match parts(lexemes)? {
+    let alternative = |lexemes: &[Placed]| match parts(lexemes)? {
         parts if parts.is_empty() => Err(GlobError::new(
             *start,
             "is empty in one of its alternatives",
         )),
         parts => Ok(Alternative(parts)),
-    });
-    parts.collect()
+    };
+    if !lexemes.iter().any(|(_, lexeme)| *lexeme == Lexeme::Open) {
+        return Ok(vec![alternative(lexemes)?]);
+    }
+    let expanded = expand(lexemes)?;
+    expanded
+        .iter()
+        .map(|lexemes| alternative(lexemes))
+        .collect()
 }
 
 /// All combinations of what stands in the braces.
@@ -455,7 +488,7 @@ fn part(stretch: &[Placed]) -> Result<Option<Part>, GlobError> {
                 stretch[0].0,
                 "`..` stands after or in a wildcard",
             )),
-            _ => Ok(Some(Part::Literal(name.into_bytes().into()))),
+            _ => Ok(Some(Part::Literal(to_bytes(&name).into()))),
         };
     }
     if let [(_, Lexeme::AnyDepth)] = stretch {
@@ -474,6 +507,10 @@ fn part(stretch: &[Placed]) -> Result<Option<Part>, GlobError> {
 /// `bytes` as text that means exactly them. Bytes that are no UTF-8 are written `\xFF`: such text
 /// is only shown, never read.
 pub(super) fn escape(bytes: &[u8]) -> String {
+    let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"_-./".contains(byte);
+    if let (true, Ok(text)) = (bytes.iter().all(is_plain), std::str::from_utf8(bytes)) {
+        return text.to_owned();
+    }
     let mut text = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {
         for char in chunk.valid().chars() {

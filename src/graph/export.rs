@@ -35,14 +35,15 @@ fn word(kind: &EdgeKind) -> &'static str {
     }
 }
 
-/// From what is needed to what needs it, in the order of the instances.
+/// From what is needed to what needs it, in the order of the instances; the first reason of two.
 fn edges(graph: &StepGraph) -> impl Iterator<Item = (InstanceIx, InstanceIx, &EdgeKind)> {
     (0..graph.instances.len()).flat_map(|to| {
         let mut edges: Vec<_> = graph
             .dependencies(to)
             .map(|(from, edge)| (from, to, &edge.kind))
             .collect();
-        edges.sort_by_key(|(from, ..)| *from);
+        edges.sort_by_key(|(from, _, kind)| (*from, word(kind) != "needs"));
+        edges.dedup_by_key(|(from, ..)| *from);
         edges
     })
 }

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use miette::LabeledSpan;
 use petgraph::graph::{DiGraph, NodeIndex};
 
-use super::made::{Makers, owned};
+use super::made::{self, Makers, owned};
 use super::select::Wanted;
 use super::{Edge, EdgeKind, GraphError, InstanceIx, StepGraph, cycle};
 use crate::expand::{ExpandError, Facts, Instance, instances, literal_files};
@@ -27,6 +27,15 @@ pub struct Linked {
 
 /// The graph of `wanted` and all that they need.
 pub fn link(workspace: &Workspace, facts: &Facts, wanted: &[Wanted]) -> Linked {
+    let mut steps = workspace
+        .pipelines
+        .values()
+        .flat_map(|pipeline| pipeline.steps.values());
+    if steps.any(made::has_glob_axis) {
+        facts
+            .made
+            .get_or_init(|| made::before_axes(workspace, facts));
+    }
     let mut linker = Linker::new(workspace, facts);
     for wanted in wanted {
         linker.want(wanted);
@@ -49,6 +58,8 @@ struct Linker<'a> {
     expanded: HashMap<Key, Vec<InstanceIx>>,
     /// The profile that was asked for, for each instance: it travels along edges.
     requested: Vec<Option<String>>,
+    /// Whether something wants the instance; the others of its step are not part of the graph.
+    reached: Vec<bool>,
     makers: HashMap<Option<String>, Makers>,
     queue: VecDeque<InstanceIx>,
     instances: Vec<Instance>,
@@ -67,6 +78,7 @@ impl<'a> Linker<'a> {
             reach: reach(workspace),
             expanded: HashMap::new(),
             requested: Vec::new(),
+            reached: Vec::new(),
             makers: HashMap::new(),
             queue: VecDeque::new(),
             instances: Vec::new(),
@@ -95,9 +107,10 @@ impl<'a> Linker<'a> {
             self.no_instance(&all, &wanted.cell, span);
         }
         for instance in fitting {
-            if !self.wanted.contains(&instance) {
+            if !self.reached[instance] {
                 self.wanted.push(instance);
             }
+            self.reach(instance);
         }
     }
 
@@ -124,8 +137,8 @@ impl<'a> Linker<'a> {
         );
         let first = self.instances.len();
         for instance in made {
-            self.queue.push_back(self.instances.len());
             self.edges.add_node(());
+            self.reached.push(false);
             self.requested.push(requested.map(str::to_owned));
             self.instances.push(instance);
         }
@@ -136,8 +149,8 @@ impl<'a> Linker<'a> {
 
     /// Adds the edges of one instance.
     fn connect(&mut self, instance: InstanceIx) {
-        let needs = self.instances[instance].needs.clone();
-        let after = self.instances[instance].after.clone();
+        let needs = std::mem::take(&mut self.instances[instance].needs);
+        let after = std::mem::take(&mut self.instances[instance].after);
         for reference in &needs {
             let names = names(&reference.value);
             self.refer(instance, reference, &EdgeKind::Needs(names));
@@ -145,6 +158,8 @@ impl<'a> Linker<'a> {
         for reference in &after {
             self.refer(instance, reference, &EdgeKind::After);
         }
+        self.instances[instance].needs = needs;
+        self.instances[instance].after = after;
         self.connect_literals(instance);
     }
 
@@ -170,7 +185,15 @@ impl<'a> Linker<'a> {
         }
     }
 
+    /// Something wants this instance, so its edges are wanted too.
+    fn reach(&mut self, instance: InstanceIx) {
+        if !std::mem::replace(&mut self.reached[instance], true) {
+            self.queue.push_back(instance);
+        }
+    }
+
     fn edge(&mut self, from: InstanceIx, to: InstanceIx, edge: Edge) {
+        self.reach(from);
         self.edges
             .add_edge(NodeIndex::new(from), NodeIndex::new(to), edge);
     }
@@ -253,7 +276,7 @@ impl<'a> Linker<'a> {
             ),
             span,
             help: format!(
-                "name the instances that are meant; there is {}",
+                "name the instances that are meant; there are {}",
                 crate::suggest::listing(&names)
             ),
         };
@@ -302,18 +325,35 @@ impl<'a> Linker<'a> {
         let owned = owned(self.workspace, self.facts, |pipeline, step, profile| {
             self.outputs(pipeline, step, profile)
         });
-        let graph = StepGraph {
-            instances: self.instances,
-            wanted: self.wanted,
-            owned,
-            edges: self.edges,
-        };
+        let graph = self.pruned(owned);
         self.errors.extend(cycle::find(&graph));
         self.errors.extend(clashes(&graph));
         Linked {
             graph,
             expand: self.expand,
             errors: self.errors,
+        }
+    }
+
+    /// The graph of what something wants: of the other instances of a step nothing is left.
+    fn pruned(&mut self, owned: Vec<Output>) -> StepGraph {
+        let mut places = vec![0; self.instances.len()];
+        let mut instances = Vec::with_capacity(self.instances.len());
+        for (ix, instance) in std::mem::take(&mut self.instances).into_iter().enumerate() {
+            if self.reached[ix] {
+                places[ix] = instances.len();
+                instances.push(instance);
+            }
+        }
+        // The library keeps the order of the nodes that stay.
+        let kept = |node: NodeIndex, (): &()| self.reached[node.index()].then_some(());
+        let edges = std::mem::take(&mut self.edges).filter_map(kept, |_, edge| Some(edge.clone()));
+        let wanted = self.wanted.iter().map(|ix| places[*ix]).collect();
+        StepGraph {
+            instances,
+            wanted,
+            owned,
+            edges,
         }
     }
 

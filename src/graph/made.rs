@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 
 use crate::expand::{Declared, Facts, declared};
-use crate::model::{Pipeline, Step, Workspace};
+use crate::glob::PatternSet;
+use crate::model::{Axis, Pipeline, Step, Workspace};
 use crate::path::RelPath;
 use crate::plan::{Output, OutputKind};
 
@@ -110,6 +111,54 @@ pub(super) fn owned<'k>(
         }
     });
     all
+}
+
+/// What steps make, as far as it can be told before the values of glob axes are known: for these
+/// axes, which never take a file that a step makes. Of a step with such an axis, whatever lies in
+/// the folder that its output's text begins with.
+pub(super) fn before_axes(workspace: &Workspace, facts: &Facts) -> PatternSet {
+    let mut made = PatternSet::new();
+    for_each_step(workspace, |(_, pipeline), (_, step)| {
+        if has_glob_axis(step) {
+            let texts = step.outputs.iter().filter(|output| !output.negated);
+            texts
+                .filter_map(|output| literal_folder(&pipeline.dir, &output.path.text))
+                .for_each(|folder| made.insert_folder(&folder));
+            return;
+        }
+        for profile in
+            std::iter::once(None).chain(pipeline.profiles.keys().map(|name| Some(name.as_str())))
+        {
+            for declared in declared(workspace, pipeline, step, profile, facts) {
+                insert(&mut made, &declared.output);
+            }
+        }
+    });
+    made
+}
+
+/// Whether one of the step's axes has its values from the file system.
+pub(super) fn has_glob_axis(step: &Step) -> bool {
+    let axes = step.matrix.iter().flat_map(|matrix| matrix.axes.values());
+    axes.into_iter()
+        .any(|axis| matches!(axis.value, Axis::Glob(_)))
+}
+
+/// The folder that a text names before its first expression or wildcard; none where that is the
+/// pipeline's own.
+fn literal_folder(dir: &RelPath, text: &str) -> Option<RelPath> {
+    let literal = &text[..text.find(['$', '*', '?', '[', '{']).unwrap_or(text.len())];
+    let folder = RelPath::resolve(dir, literal[..literal.rfind('/')?].as_bytes()).ok()?;
+    (folder != *dir).then_some(folder)
+}
+
+fn insert(made: &mut PatternSet, output: &Output) {
+    match &output.kind {
+        _ if output.negated => {}
+        OutputKind::File(path) => made.insert_path(path),
+        OutputKind::Folder(path) => made.insert_folder(path),
+        OutputKind::Glob(pattern) => made.insert(pattern),
+    }
 }
 
 fn for_each_step(workspace: &Workspace, mut act: impl FnMut((usize, &Pipeline), (usize, &Step))) {

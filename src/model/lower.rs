@@ -2,6 +2,7 @@
 //!
 //! Nothing stops at the first error: what cannot be read is reported and left out.
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 
 use indexmap::IndexMap;
@@ -81,16 +82,12 @@ impl Lowering {
             Some(name) => self.name(&name.value.text, name.span, NameKind::Pipeline),
             None => Spanned::new(place.name.clone(), place.start),
         };
-        let mut defaults = document
-            .defaults
-            .as_ref()
-            .map(|d| d.value.clone())
-            .unwrap_or_default();
+        let mut defaults = document.defaults.as_ref().map(|d| d.value.clone());
         if let Some(of_workspace) = workspace_defaults {
-            step::fill_in(&mut defaults, of_workspace);
+            step::fill_in(defaults.get_or_insert_default(), of_workspace);
         }
         let dir = self.dir(document, &place);
-        let steps = self.steps(document, &defaults);
+        let steps = self.steps(document, defaults.as_ref());
         let pipeline = Pipeline {
             name,
             file: place.file,
@@ -124,13 +121,16 @@ impl Lowering {
     fn steps(
         &mut self,
         document: &PipelineDoc,
-        defaults: &StepDoc,
+        defaults: Option<&StepDoc>,
     ) -> IndexMap<String, super::Step> {
-        let mut steps = IndexMap::new();
-        for (name, doc) in entries(document.steps.as_ref()) {
+        let written = entries(document.steps.as_ref());
+        let mut steps = IndexMap::with_capacity(written.size_hint().0);
+        for (name, doc) in written {
             let name = self.name(&name.value, name.span, NameKind::Step);
-            let mut doc = doc.value.clone();
-            step::fill_in(&mut doc, defaults);
+            let mut doc = Cow::Borrowed(&doc.value);
+            if let Some(defaults) = defaults {
+                step::fill_in(doc.to_mut(), defaults);
+            }
             steps.insert(name.value.clone(), self.step(name, &doc));
         }
         steps

@@ -137,7 +137,8 @@ document! {
         /// that fails. A step without `run` only groups its `needs`.
         run: List<Text>,
         /// `sh` (the default, as `sh -e`), `bash` (as `bash -eo pipefail`), `pwsh`, `python`, or
-        /// the words of a command that takes the script's path.
+        /// the words of a command that takes the script's path (`[perl, -w]`) or, after `-c` or
+        /// `-e`, its text.
         shell: List<Text>,
         /// Steps that must succeed first; their outputs are inputs of this one. A reference is
         /// `pipeline:name@axis=value`, all but the name optional.

@@ -94,8 +94,9 @@ impl PlanStep {
 /// What runs a script.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Shell {
-    /// Program and arguments before the script (`sh`, `-e`, `-c`). After the script come one word
-    /// for `$0` and then [`PlanStep::args`].
+    /// Program and arguments before the script: its text after an option that takes it (`sh`,
+    /// `-e`, `-c`), otherwise its path. Then come, after a text for a shell of the POSIX family, one
+    /// word for `$0`, and [`PlanStep::args`].
     pub words: Vec<String>,
     /// How words are quoted in its language.
     pub dialect: Dialect,

@@ -13,3 +13,4 @@ pub mod fs;
 pub mod git;
 pub mod host;
 pub mod lock;
+pub mod parent;

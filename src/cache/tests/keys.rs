@@ -117,7 +117,7 @@ fn changes() -> Vec<(&'static str, Action)> {
     add("command", &|a| a.command = vec![text("make b")]);
     add("two commands", &|a| {
         a.command = vec![text("make"), text("a")];
-;    });
+    });
     add("no command", &|a| a.command.clear());
     add("argument", &|a| a.args = vec![text("a")]);
     add("two arguments", &|a| a.args = vec![text("a"), text("b")]);
@@ -127,10 +127,10 @@ fn changes() -> Vec<(&'static str, Action)> {
     add("dir", &|a| a.dir = path("src"));
     add("variable", &|a| {
         drop(a.env.insert(text("X"), Some(text("1"))));
-;    });
+    });
     add("empty variable", &|a| {
         drop(a.env.insert(text("X"), Some(text(""))));
-;    });
+    });
     add("unset variable", &|a| drop(a.env.insert(text("X"), None)));
     add("base variable", &|a| drop(a.env.remove("TZ")));
     add("pass_env", &|a| a.pass_env = BTreeSet::from([text("X")]));
@@ -139,13 +139,13 @@ fn changes() -> Vec<(&'static str, Action)> {
     add("no inputs", &|a| a.inputs.clear());
     add("input path", &|a| {
         a.inputs[0].path = EntryPath::In(path("src/0"));
-;    });
+    });
     add("input outside", &|a| {
         a.inputs[0].path = EntryPath::Outside(text("/src/a"));
-;    });
+    });
     add("input digest", &|a| {
         a.inputs[0].digest = Digest::of(b"three");
-;    });
+    });
     add("input exec", &|a| a.inputs[0].exec = true);
     add("input kind", &|a| a.inputs[0].kind = Kind::Link);
     add("input gone", &|a| a.inputs[0].kind = Kind::Absent);
@@ -161,7 +161,7 @@ fn changes() -> Vec<(&'static str, Action)> {
     add("more outputs", &|a| a.outputs.push(output("x")));
     add("shell", &|a| {
         a.shell.words = vec![text("bash"), text("-ec")];
-;    });
+    });
     add("env_policy", &|a| a.env_policy = EnvPolicy::Inherit);
     add("path", &|a| a.path = vec![path("bin")]);
     add("salt", &|a| a.salt = vec![text("1")]);

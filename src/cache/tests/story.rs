@@ -332,7 +332,7 @@ fn outputs_must_be_what_they_were_declared() {
     );
     let links = |target: &'static str| {
         fails(&["out"], &move |_, root| {
-            symlink(Path::new(target), &root.join("out")).unwrap()
+            symlink(Path::new(target), &root.join("out")).unwrap();
         })
     };
     assert_eq!(links("src/a"), Ok(()));
@@ -400,7 +400,7 @@ fn results_that_hold_the_workspaces_path_stay_there() {
         write(
             &root.join("dist/a"),
             &format!("{}|{}", "x".repeat(70_000), root.display()),
-        )
+        );
     };
     place.run(make);
     remove_file(&place.at("dist/a")).unwrap();

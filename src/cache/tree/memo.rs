@@ -5,8 +5,10 @@
 //! next one try. No lock is held while a value is made. Knows no disk.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasher, RandomState};
+use std::hash::BuildHasher;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+use foldhash::fast::RandomState;
 
 use super::Seq;
 
@@ -21,9 +23,11 @@ pub(super) struct Memo<V> {
 
 #[derive(Debug)]
 struct Shard<V> {
-    slots: Mutex<HashMap<Box<[u8]>, Slot<V>>>,
+    slots: Mutex<Slots<V>>,
     changed: Condvar,
 }
+
+type Slots<V> = HashMap<Box<[u8]>, Slot<V>, RandomState>;
 
 #[derive(Debug)]
 struct Slot<V> {
@@ -48,7 +52,7 @@ pub(super) enum Answer<'a, V> {
 /// The duty to make a value.
 pub(super) struct Claim<'a, V> {
     memo: &'a Memo<V>,
-    key: Box<[u8]>,
+    key: &'a [u8],
     seq: Seq,
     open: bool,
 }
@@ -62,7 +66,7 @@ impl<V: Clone> Memo<V> {
         };
         Self {
             shards: (0..SHARDS).map(|_| shard()).collect(),
-            hasher: RandomState::new(),
+            hasher: RandomState::default(),
         }
     }
 
@@ -71,11 +75,11 @@ impl<V: Clone> Memo<V> {
     }
 
     /// Asks for the value at `key`, seen at `since` or later; `now` is the time of a new one.
-    pub(super) fn ask(&self, key: &[u8], since: Seq, now: Seq) -> Answer<'_, V> {
+    pub(super) fn ask<'a>(&'a self, key: &'a [u8], since: Seq, now: Seq) -> Answer<'a, V> {
         let mut slots = self.shard(key).lock();
-        let claim = |key: &[u8]| Claim {
+        let claim = || Claim {
             memo: self,
-            key: key.into(),
+            key,
             seq: now,
             open: true,
         };
@@ -88,7 +92,7 @@ impl<V: Clone> Memo<V> {
                     awaited: false,
                 },
             );
-            return Answer::Make(claim(key), None);
+            return Answer::Make(claim(), None);
         };
         match (&slot.seen, slot.making) {
             (Some((seq, value)), _) if *seq >= since => Answer::Have(value.clone()),
@@ -96,7 +100,7 @@ impl<V: Clone> Memo<V> {
             (seen, _) => {
                 let old = seen.as_ref().map(|(_, value)| value.clone());
                 slot.making = Some(now);
-                Answer::Make(claim(key), old)
+                Answer::Make(claim(), old)
             }
         }
     }
@@ -192,7 +196,7 @@ impl<V: Clone> Memo<V> {
 }
 
 impl<V> Shard<V> {
-    fn lock(&self) -> MutexGuard<'_, HashMap<Box<[u8]>, Slot<V>>> {
+    fn lock(&self) -> MutexGuard<'_, Slots<V>> {
         // Values are put in whole: a panic elsewhere leaves nothing half-done here.
         self.slots.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -201,7 +205,7 @@ impl<V> Shard<V> {
 impl<V: Clone> Claim<'_, V> {
     /// Where the value is to be found.
     pub(super) fn key(&self) -> &[u8] {
-        &self.key
+        self.key
     }
 
     /// Hands in the value.
@@ -214,9 +218,9 @@ impl<V: Clone> Claim<'_, V> {
 impl<V> Claim<'_, V> {
     fn close(&mut self, value: Option<V>) {
         self.open = false;
-        let shard = &self.memo.shards[self.memo.hasher.hash_one(&*self.key) as usize % SHARDS];
+        let shard = &self.memo.shards[self.memo.hasher.hash_one(self.key) as usize % SHARDS];
         let mut slots = shard.lock();
-        let Some(slot) = slots.get_mut(&self.key) else {
+        let Some(slot) = slots.get_mut(self.key) else {
             return;
         };
         if slot.making == Some(self.seq) {
