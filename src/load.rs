@@ -93,6 +93,9 @@ pub struct Loaded {
     pub parse: Vec<ParseError>,
     /// What is wrong with what they say.
     pub model: Vec<ModelError>,
+    /// Files and folders that the workspace depends on, there or not there; `None` where they
+    /// cannot be listed.
+    pub looked_at: Option<Vec<PathBuf>>,
     /// A file gave no steps for its mistakes: what others miss may be in it.
     pub doubtful: bool,
 }
@@ -165,6 +168,7 @@ pub fn load(root: &Path) -> Loaded {
         documents: Vec::new(),
     };
     loader.loaded.workspace.root = root.to_path_buf();
+    loader.loaded.looked_at = Some(Vec::new());
     loader.root_file();
     loader.pipelines_folder();
     loader.members();
@@ -176,6 +180,20 @@ pub fn load(root: &Path) -> Loaded {
 struct Document {
     document: PipelineDoc,
     place: Place,
+}
+
+/// The files that [`find_root`] looks for on the way from `folder` up; `None` where it also has to
+/// look into files to tell.
+pub fn looked_at_for_root(folder: &Path, root: &Path) -> Option<Vec<PathBuf>> {
+    let mut paths = Vec::new();
+    for folder in folder.ancestors() {
+        paths.extend(ENDINGS.map(|ending| folder.join(format!("pipe.{ending}"))));
+        paths.push(folder.join("pipelines"));
+        if folder != root && folder.join("pipelines").exists() {
+            return None;
+        }
+    }
+    Some(paths)
 }
 
 struct Loader {
@@ -195,8 +213,15 @@ impl Loader {
         }
     }
 
+    fn look_at(&mut self, path: PathBuf) {
+        if let Some(paths) = &mut self.loaded.looked_at {
+            paths.push(path);
+        }
+    }
+
     fn pipelines_folder(&mut self) {
         let folder = RelPath::root().join(b"pipelines");
+        self.look_at(folder.under(&self.root));
         let mut stems: Vec<String> = std::fs::read_dir(folder.under(&self.root))
             .into_iter()
             .flatten()
@@ -226,6 +251,11 @@ impl Loader {
         let ignore = self.ignore();
         let (patterns, left_out) = self.member_patterns();
         for pattern in patterns {
+            self.look_at(pattern.prefix().under(&self.root));
+            let rest = pattern.text().strip_prefix(&pattern.prefix().to_string());
+            if rest.is_some_and(|rest| rest.trim_start_matches('/').contains('/')) {
+                self.loaded.looked_at = None; // more folders than its first
+            }
             let folders = list(
                 &self.root,
                 std::slice::from_ref(&pattern),
@@ -326,6 +356,9 @@ impl Loader {
     /// The file `stem.yaml` or `stem.yml`; both are a mistake.
     fn spelling(&mut self, folder: &RelPath, stem: &str) -> Option<RelPath> {
         let names = ENDINGS.map(|ending| folder.join(format!("{stem}.{ending}").as_bytes()));
+        for path in &names {
+            self.look_at(path.under(&self.root));
+        }
         let mut there = names
             .into_iter()
             .filter(|path| path.under(&self.root).symlink_metadata().is_ok());

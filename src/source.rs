@@ -183,6 +183,11 @@ impl SourceMap {
             .unwrap_or_default()
     }
 
+    /// Whether one of the texts is such.
+    pub fn any_text(&self, is_such: impl Fn(&str) -> bool) -> bool {
+        self.files.iter().any(|file| is_such(&file.text))
+    }
+
     /// File, line and column of the start of `span`.
     pub fn locate(&self, span: Span) -> Option<Location> {
         let file = self.file(span)?;

@@ -49,7 +49,10 @@ const ROOMS: [(&str, &[Of]); 14] = [
         "expand",
         &[All("model"), All("parse"), All("glob"), All("plan")],
     ),
-    ("graph", &[All("expand"), All("model"), All("plan")]),
+    (
+        "graph",
+        &[All("expand"), All("glob"), All("model"), All("plan")],
+    ),
     (
         "plan",
         &[All("graph"), All("expand"), All("glob"), All("model")],

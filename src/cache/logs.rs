@@ -25,6 +25,10 @@ pub(super) fn streams_of(log: &Path) -> PathBuf {
 
 /// Stores a log; an empty one is not stored.
 pub(super) fn store(store: &Store, log: &Path) -> Result<Option<StoredLog>, StoreError> {
+    // Most steps print nothing.
+    if log.symlink_metadata().is_ok_and(|facts| facts.is_file() && facts.len() == 0) {
+        return Ok(None);
+    }
     let mut file = match open_regular(log) {
         Ok(file) => file,
         Err(error) if error.is_not_found() => return Ok(None),
@@ -32,9 +36,6 @@ pub(super) fn store(store: &Store, log: &Path) -> Result<Option<StoredLog>, Stor
     };
     let failed = |error| FsError::new("read", log, error);
     let size = file.metadata().map_err(failed)?.len();
-    if size == 0 {
-        return Ok(None);
-    }
     if size > 2 * KEPT {
         let text = ends(&mut file, size).map_err(failed)?;
         return Ok(Some(StoredLog {

@@ -77,4 +77,4 @@ pub use miss::{FileState, MissReason, OutputChange, Variable};
 pub use rebuilder::{Cache, CacheError, CacheOptions};
 pub use result::Origin;
 pub use state::{Ended, LastRun, Latest};
-pub use tree::{Seq, SourceSet, Tree, TreeError};
+pub use tree::{Seq, SourceSet, Tree, TreeError, margin};

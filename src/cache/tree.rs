@@ -31,6 +31,7 @@ use crate::glob::{FileKind, Ignore, Listing, Pattern, PatternSet, Visitor, walk}
 use crate::path::RelPath;
 use crate::plan::{Literal, Output, OutputKind, Sources};
 use crate::sys::fs::{FsError, create_dir_all};
+pub use clock::margin;
 use look::{End, Folder, Glance, Looker, Seen, Unread, What};
 use memo::{Answer, Claim, Memo};
 use pool::Pool;

@@ -373,7 +373,7 @@ pub(crate) fn with_command(mut words: Vec<std::ffi::OsString>) -> Vec<std::ffi::
                 || word.starts_with("--directory=")
                 || word.starts_with("--color=") =>
             {
-                at += 1
+                at += 1;
             }
             _ if word.starts_with('-') => {
                 words.insert(at, "run".into());

@@ -6,6 +6,7 @@
 mod args;
 mod check;
 mod clean;
+mod compiled;
 mod diagnose;
 mod exit;
 mod graph;

@@ -190,17 +190,24 @@ pub(super) fn store(
         })
 }
 
-/// Job slots: typed, set for the workspace, or the number of processors.
+/// Whether `-j` makes sense.
 ///
 /// # Errors
 ///
 /// `-j0`.
-pub(super) fn jobs(args: &RunArgs, settings: &Settings) -> Result<usize, String> {
+pub(super) fn check_jobs(args: &RunArgs) -> Result<(), String> {
     match args.jobs {
         Some(0) => Err("`-j0`: a run needs at least one job slot".to_owned()),
-        Some(jobs) => Ok(usize::from(jobs)),
-        None => Ok(settings.jobs.unwrap_or_else(sys::host::cpus)),
+        _ => Ok(()),
     }
+}
+
+/// Job slots: typed, set for the workspace, or the number of processors.
+pub(super) fn jobs(args: &RunArgs, settings: &Settings) -> usize {
+    args.jobs
+        .map(usize::from)
+        .or(settings.jobs)
+        .unwrap_or_else(sys::host::cpus)
 }
 
 /// How a run is shown.

@@ -1,9 +1,10 @@
 //! `pipe run`: brings targets up to date. Here everything is put together.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::args::{Output, RunArgs};
+use super::compiled;
 use super::exit::{Exit, refuse};
 use super::options::{self, Surroundings};
 use super::output;
@@ -12,6 +13,7 @@ use crate::cache::{Cache, CacheOptions};
 use crate::event::{self, Event, RunFinished, RunOutcome, Sink};
 use crate::exec::{self, Cancel, RunOptions};
 use crate::load::stamps;
+use crate::model::Settings;
 use crate::process::OsSpawner;
 use crate::report;
 use crate::sys::{
@@ -23,23 +25,58 @@ pub(super) fn run(around: &Surroundings, args: &RunArgs) -> Exit {
     if args.dry_run || args.question {
         return super::plan::ahead(around, args);
     }
-    let mut session = match Session::open(around) {
-        Ok(session) => session,
-        Err(exit) => return exit,
-    };
-    let jobs = match options::jobs(args, &session.loaded.workspace.settings) {
-        Ok(jobs) => jobs,
-        Err(message) => return refuse(&message),
-    };
-    match session.plan(&args.selection, &args.args, args.strict) {
-        Ok(planned) => {
-            let exit = run_planned(&session, args, &planned, jobs);
-            // The program ends here: giving back thousands of small pieces one by one is in vain.
-            std::mem::forget((session, planned));
-            exit
-        }
-        Err(events) => invalid(args, &events),
+    if let Err(message) = options::check_jobs(args) {
+        return refuse(&message);
     }
+    let ready = match compiled::find(around, args) {
+        Some(found) => Ready {
+            around,
+            root: found.root,
+            settings: found.settings,
+            planned: found.planned,
+        },
+        None => match plan(around, args) {
+            Ok(ready) => ready,
+            Err(exit) => return exit,
+        },
+    };
+    let jobs = options::jobs(args, &ready.settings);
+    let exit = run_planned(&ready, args, jobs);
+    // The program ends here: giving back thousands of small pieces one by one is in vain.
+    std::mem::forget(ready);
+    exit
+}
+
+/// A plan, and what else of the workspace a run asks for.
+struct Ready<'a> {
+    around: &'a Surroundings,
+    root: PathBuf,
+    settings: Settings,
+    planned: Planned,
+}
+
+impl Ready<'_> {
+    fn state_dir(&self) -> PathBuf {
+        self.root.join(".pipe")
+    }
+}
+
+/// Makes the plan from the pipeline files, and keeps it for the next run.
+fn plan<'a>(around: &'a Surroundings, args: &RunArgs) -> Result<Ready<'a>, Exit> {
+    let started = sys::clock::wall();
+    let mut session = Session::open(around)?;
+    let planned = session
+        .plan(&args.selection, &args.args, args.strict)
+        .map_err(|events| invalid(args, &events))?;
+    compiled::keep(&session, args, &planned, started);
+    let ready = Ready {
+        around,
+        root: session.root.clone(),
+        settings: session.loaded.workspace.settings.clone(),
+        planned,
+    };
+    std::mem::forget(session);
+    Ok(ready)
 }
 
 /// Everything that is wrong, as reports or as events; nothing ran.
@@ -65,13 +102,14 @@ fn invalid(args: &RunArgs, events: &[event::Diagnostic]) -> Exit {
     Exit::Invalid
 }
 
-fn run_planned(session: &Session, args: &RunArgs, planned: &Planned, jobs: usize) -> Exit {
-    let _lock = match lock(session, args) {
+fn run_planned(ready: &Ready, args: &RunArgs, jobs: usize) -> Exit {
+    let planned = &ready.planned;
+    let _lock = match lock(ready, args) {
         Ok(lock) => lock,
         Err(exit) => return exit,
     };
     let run_id = run_id();
-    let cache = match Cache::open(cache_options(session, args, &run_id), &planned.plan) {
+    let cache = match Cache::open(cache_options(ready, args, &run_id), &planned.plan) {
         Ok(cache) => cache,
         Err(error) => return refuse(&error.to_string()),
     };
@@ -83,12 +121,12 @@ fn run_planned(session: &Session, args: &RunArgs, planned: &Planned, jobs: usize
         Ok(listener) => listener,
         Err(error) => return refuse(&error.to_string()),
     };
-    let mut sinks = sinks(session, args, planned);
+    let mut sinks = sinks(ready, args);
     for warning in &planned.warnings {
         let event = Event::Diagnostic(warning.clone());
         sinks.iter_mut().for_each(|sink| sink.take(&event));
     }
-    let options = run_options(session, args, planned, jobs, run_id);
+    let options = run_options(ready, args, jobs, run_id);
     let ended = exec::run(
         &planned.plan,
         &cache,
@@ -100,7 +138,7 @@ fn run_planned(session: &Session, args: &RunArgs, planned: &Planned, jobs: usize
     drop(sinks);
     // Not given back piece by piece either.
     std::mem::forget(cache);
-    keep_runs(&session.state_dir().join("runs"));
+    keep_runs(&ready.state_dir().join("runs"));
     match (cancel.exit_code(), ended.outcome) {
         (Some(code), _) => Exit::Signal(code),
         (None, RunOutcome::Ok) => Exit::Good,
@@ -109,8 +147,8 @@ fn run_planned(session: &Session, args: &RunArgs, planned: &Planned, jobs: usize
 }
 
 /// One run at a time in a workspace.
-fn lock(session: &Session, args: &RunArgs) -> Result<Lock, Exit> {
-    let state = session.state_dir();
+fn lock(ready: &Ready, args: &RunArgs) -> Result<Lock, Exit> {
+    let state = ready.state_dir();
     sys::fs::create_dir_all(&state).map_err(|error| refuse(&error.to_string()))?;
     let path = state.join("lock");
     match Lock::acquire(&path, false, |_| {}) {
@@ -150,26 +188,26 @@ fn run_id() -> String {
     )
 }
 
-fn cache_options(session: &Session, args: &RunArgs, run_id: &str) -> CacheOptions {
-    let settings = &session.loaded.workspace.settings;
+fn cache_options(ready: &Ready, args: &RunArgs, run_id: &str) -> CacheOptions {
+    let settings = &ready.settings;
     CacheOptions {
-        root: session.root.clone(),
-        state_dir: session.state_dir(),
-        store: options::store(session.around, &args.store, settings, &session.root),
+        root: ready.root.clone(),
+        state_dir: ready.state_dir(),
+        store: options::store(ready.around, &args.store, settings, &ready.root),
         ignore: settings.ignore.clone(),
         run: run_id.to_owned(),
         read_store: !args.force,
     }
 }
 
-fn sinks(session: &Session, args: &RunArgs, planned: &Planned) -> Vec<Box<dyn Sink>> {
-    let plan = &planned.plan;
+fn sinks(ready: &Ready, args: &RunArgs) -> Vec<Box<dyn Sink>> {
+    let plan = &ready.planned.plan;
     let named = plan
         .named
         .iter()
         .map(|ix| plan.steps[*ix].name.clone())
         .collect();
-    let options = options::report(session.around, args, session.root.clone(), named);
+    let options = options::report(ready.around, args, ready.root.clone(), named);
     report::sinks(
         options,
         Box::new(std::io::stdout()),
@@ -177,31 +215,25 @@ fn sinks(session: &Session, args: &RunArgs, planned: &Planned) -> Vec<Box<dyn Si
     )
 }
 
-fn run_options(
-    session: &Session,
-    args: &RunArgs,
-    planned: &Planned,
-    jobs: usize,
-    run_id: String,
-) -> RunOptions {
-    let settings = &session.loaded.workspace.settings;
+fn run_options(ready: &Ready, args: &RunArgs, jobs: usize, run_id: String) -> RunOptions {
+    let settings = &ready.settings;
     let (root, epoch) = (
-        session.root.clone(),
-        session.around.var("SOURCE_DATE_EPOCH").map(str::to_owned),
+        ready.root.clone(),
+        ready.around.var("SOURCE_DATE_EPOCH").map(str::to_owned),
     );
     RunOptions {
         jobs,
         keep_going: args.keep_going || settings.keep_going && !args.fail_fast,
         force: args.force,
         strict: args.strict,
-        color: session.around.color.1,
+        color: ready.around.color.1,
         stream: args.output == Output::Stream,
-        run_dir: session.state_dir().join("runs").join(&run_id),
+        run_dir: ready.state_dir().join("runs").join(&run_id),
         run_id,
-        root: session.root.clone(),
-        caller_env: session.around.env.clone(),
+        root: ready.root.clone(),
+        caller_env: ready.around.env.clone(),
         stamps: Box::new(move || stamps(&root, epoch.as_deref())),
-        targets: planned.targets.clone(),
+        targets: ready.planned.targets.clone(),
     }
 }
 

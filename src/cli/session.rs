@@ -263,6 +263,7 @@ impl<'a> Session<'a> {
                 step,
                 profile: profile.map(str::to_owned),
                 cell: Vec::new(),
+                span: None,
             })
             .collect()
     }

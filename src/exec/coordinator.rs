@@ -15,6 +15,7 @@ use super::RunOptions;
 use super::error::ExecError;
 use super::failure::Failure;
 use super::messages::{Message, messages};
+use super::output::SILENT;
 use super::reasons::reasons;
 use super::scheduler::{Ending, Scheduler};
 use super::worker::{Crew, Done, Job, found, in_full, millis};
@@ -123,10 +124,11 @@ impl<'a> Coordinator<'a> {
     }
 
     fn make_ready(&mut self) -> Result<ThreadPool, ExecError> {
+        let run_dir = &self.crew.options.run_dir;
         for folder in ["logs", "scripts"] {
-            fs::create_dir_all(&self.crew.options.run_dir.join(folder))
-                .map_err(ExecError::RunFolder)?;
+            fs::create_dir_all(&run_dir.join(folder)).map_err(ExecError::RunFolder)?;
         }
+        fs::create(&run_dir.join("logs").join(SILENT)).map_err(ExecError::RunFolder)?;
         let jobs = self.crew.options.jobs.clamp(1, self.plan.steps.len());
         let threads = ThreadPoolBuilder::new()
             .num_threads(jobs)

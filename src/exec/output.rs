@@ -1,7 +1,7 @@
 //! Where the output of a step's processes goes: to its log on disk as it comes, and, if somebody
 //! wants to see it live, in pieces to the coordinator.
 //!
-//! `LOG` holds all bytes in the order in which they arrived. `LOG.streams`, which is there only if
+//! `LOG` holds all bytes in the order in which they arrived; it is made for the first of them. `LOG.streams`, which is there only if
 //! standard error was used, tells which of them came from where: records of one byte (0 standard
 //! output, 1 standard error) and a length (u64, little endian). A log that cannot be written is a
 //! note, never a failure. Knows no process.
@@ -18,17 +18,34 @@ use crate::sys::fs::{self, FsError};
 /// A line that is longer than this is shown in pieces.
 const LONGEST_PIECE: usize = 8 * 1024;
 
+/// The name of the one empty log that all steps of a run share which print nothing: a file for
+/// each of them would cost more than all else that is done for a short step.
+pub(super) const SILENT: &str = "nothing-printed.log";
+
 /// The log of one step.
 pub(super) struct StepLog<'a> {
     path: PathBuf,
-    file: Option<File>,
+    text: Text,
+    /// Whether there is a file at `path`.
+    is_made: bool,
     streams: Streams,
     live: Option<Live<'a>>,
     note: Option<String>,
 }
 
+/// The file of a log.
+enum Text {
+    /// Nothing was printed so far.
+    Unmade,
+    /// It takes what comes.
+    Open(File),
+    /// It takes nothing any more.
+    Closed,
+}
+
 impl<'a> StepLog<'a> {
-    /// A log that will be at `path`; `live` takes the pieces for those who look on.
+    /// A log that will be at `path` once something is printed; `live` takes the pieces for those
+    /// who look on.
     pub(super) fn new(path: PathBuf, live: Option<Live<'a>>) -> Self {
         let streams = Streams {
             path: streams_path(&path),
@@ -37,23 +54,29 @@ impl<'a> StepLog<'a> {
         };
         Self {
             path,
-            file: None,
+            text: Text::Unmade,
+            is_made: false,
             streams,
             live,
             note: None,
         }
     }
 
-    /// Makes the file.
-    pub(super) fn open(&mut self) {
-        self.file = fs::create(&self.path)
-            .map_err(|error| self.fail(&error))
-            .ok();
+    /// Where it is: the shared empty one as long as nothing was printed.
+    pub(super) fn path(&self) -> PathBuf {
+        if self.is_made {
+            self.path.clone()
+        } else {
+            self.path.with_file_name(SILENT)
+        }
     }
 
-    /// Where it is.
-    pub(super) fn path(&self) -> &Path {
-        &self.path
+    /// Makes the file also where nothing was printed: a log that people are pointed to says whose
+    /// it is.
+    pub(super) fn make(&mut self) {
+        if !self.is_made {
+            self.is_made = fs::create(&self.path).is_ok();
+        }
     }
 
     /// The end of it: what is held back is written. Says what could not be.
@@ -64,12 +87,16 @@ impl<'a> StepLog<'a> {
         if let Err(error) = self.streams.close() {
             self.fail(&error);
         }
-        self.file = None;
+        self.text = Text::Closed;
         self.note.take()
     }
 
     fn write(&mut self, stream: Stream, bytes: &[u8]) -> Result<(), FsError> {
-        let Some(file) = &mut self.file else {
+        if let Text::Unmade = self.text {
+            self.text = Text::Open(fs::create(&self.path)?);
+            self.is_made = true;
+        }
+        let Text::Open(file) = &mut self.text else {
             return Ok(());
         };
         file.write_all(bytes)
@@ -79,7 +106,7 @@ impl<'a> StepLog<'a> {
 
     /// The first error is told; after it the log stays as it is.
     fn fail(&mut self, error: &FsError) {
-        self.file = None;
+        self.text = Text::Closed;
         self.note
             .get_or_insert_with(|| format!("the log is not complete: {error}: {}", error.source));
     }
@@ -251,7 +278,6 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("log");
         let mut log = StepLog::new(path.clone(), None);
-        log.open();
         pieces
             .iter()
             .for_each(|(stream, text)| log.take(*stream, text.as_bytes()));
@@ -264,6 +290,8 @@ mod tests {
         };
         let streams = std::fs::read(streams_path(&path)).ok();
         let streams = streams.map(|bytes| bytes.chunks(9).map(record).collect());
+        log.make();
+        assert_eq!(log.path(), path);
         (std::fs::read_to_string(path).unwrap(), streams)
     }
 
@@ -280,9 +308,21 @@ mod tests {
     }
 
     #[test]
+    fn steps_that_print_nothing_share_a_log() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut log = StepLog::new(dir.path().join("log"), None);
+        assert_eq!(log.close(), None);
+        assert_eq!(log.path(), dir.path().join(SILENT));
+        assert!(!dir.path().join("log").exists());
+        log.make();
+        log.take(OUT, b"too late");
+        assert_eq!(log.path(), dir.path().join("log"));
+        assert_eq!(std::fs::read(log.path()).unwrap(), b"");
+    }
+
+    #[test]
     fn a_log_that_cannot_be_written_is_a_note() {
         let mut log = StepLog::new("/nowhere/log".into(), None);
-        log.open();
         log.take(OUT, b"x");
         assert!(
             log.close()

@@ -133,7 +133,6 @@ impl<'a> Story<'a> {
             };
         }
         self.crew.messenger.started(self.job.ix);
-        self.log.open();
         let result = self.executed();
         self.notes.extend(self.log.close());
         match result {
@@ -336,7 +335,7 @@ impl<'a> Story<'a> {
         Ran {
             started: self.started,
             duration: self.command_time,
-            log: self.log.path().to_path_buf(),
+            log: self.log.path(),
             since,
         }
     }
@@ -352,6 +351,7 @@ impl<'a> Story<'a> {
     }
 
     fn went_wrong(mut self, failure: Failure) -> Done {
+        self.log.make();
         // Also a command that failed may have changed files.
         let until = self.crew.cache.tree().advance();
         if failure.kind.is_some() {

@@ -8,6 +8,9 @@ use std::sync::OnceLock;
 use crate::glob::{Pattern, PatternSet};
 use crate::path::RelPath;
 
+/// Lists the files that match a pattern.
+pub(super) type ListFiles = Box<dyn Fn(&Pattern) -> Vec<RelPath> + Send + Sync>;
+
 /// The host, the caller, and what is asked only if something uses it.
 pub struct Facts {
     /// The workspace root.
@@ -27,7 +30,7 @@ pub struct Facts {
     /// What steps make, as far as it can be told before axes are known: no axis has a value of it.
     pub made: OnceLock<PatternSet>,
     /// The files that match a pattern of a matrix axis, sorted.
-    pub files: Box<dyn Fn(&Pattern) -> Vec<RelPath> + Send + Sync>,
+    pub files: ListFiles,
 }
 
 impl fmt::Debug for Facts {

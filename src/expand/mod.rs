@@ -9,6 +9,7 @@ mod error;
 mod facts;
 mod instance;
 mod matrix;
+mod names;
 mod parts;
 mod quote;
 mod scope;

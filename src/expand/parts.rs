@@ -322,10 +322,10 @@ fn one_check(
     written: &CheckText,
     dialect: Dialect,
 ) -> Result<Option<Check>, ExpandError> {
-    if let Some(condition) = &written.condition {
-        if !scope.condition(condition)? {
-            return Ok(None);
-        }
+    if let Some(condition) = &written.condition
+        && !scope.condition(condition)?
+    {
+        return Ok(None);
     }
     let text = |text: &Option<Text>| text.as_ref().map(|text| scope.text(text)).transpose();
     let kind = match written.kind {

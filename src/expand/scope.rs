@@ -8,19 +8,22 @@ use std::collections::{BTreeMap, HashMap};
 use indexmap::IndexMap;
 use minijinja::Value;
 
-use super::engine::{self, Fault};
+use super::engine::{self};
 use super::error::ExpandError;
 use super::facts::Facts;
+use super::names::{
+    following, insert, insert_parents, is_whole_name, place, push_text, refuse_outside, root,
+    typed_value, undefined,
+};
 use super::quote::{self, Place};
-use super::segments::{Segment, segments};
-use super::shell::ShellReader;
+use super::segments::{Expression, Segment, segments};
+use super::shell::{Context, ShellReader};
 use super::template::{Piece, Template};
 use super::value::Val;
 use crate::model::{EnvText, Pipeline, Step, Vars, Workspace};
 use crate::parse::{Text, ValueDoc};
 use crate::path::{RelPath, to_text};
 use crate::source::Span;
-use crate::suggest::did_you_mean;
 
 /// Names whose values are known only at a step's turn.
 const LATE: [&str; 4] = ["sources", "needs", "stamp", "jobs"];
@@ -98,7 +101,7 @@ pub(super) struct Scope<'a> {
     resolving: RefCell<Vec<String>>,
 }
 
-type Expanded<T> = Result<T, ExpandError>;
+pub(super) type Expanded<T> = Result<T, ExpandError>;
 
 impl<'a> Scope<'a> {
     pub(super) fn new(
@@ -299,7 +302,8 @@ impl<'a> Scope<'a> {
             insert(&mut early, name, known.value);
         }
         let place = place(reader, context, typed);
-        if engine::is_late_list(&expression.text) {
+        // As words of a shell any list can stand, and most do.
+        if place != Place::Posix(Context::Word) && engine::is_late_list(&expression.text) {
             // Whatever is in the list: whether a list can stand here is known now.
             let list = Value::from(vec![Value::from_safe_string("x".to_owned())]);
             quote::put(&list, place)
@@ -314,23 +318,23 @@ impl<'a> Scope<'a> {
 
     /// Whether a late name exists.
     fn check_late(&self, name: &str, reader: Reader, expression: &Expression) -> Expanded<()> {
-        let span = expression.span_of(name);
+        let span = || expression.span_of(name);
         let mut parts = name.splitn(3, '.').skip(1);
         match (root(name), parts.next(), parts.next()) {
             ("stamp", Some(stamp), _) if !STAMPS.contains(&stamp) => {
-                Err(undefined(name, stamp, STAMPS.into_iter(), span))
+                Err(undefined(name, stamp, STAMPS.into_iter(), span()))
             }
             ("stamp", Some("branch" | "tag"), _) if matches!(reader, Reader::Script(_)) => {
                 Err(ExpandError::OutsideText {
                     name: name.to_owned(),
-                    span,
+                    span: span(),
                 })
             }
             ("needs", Some(need), _) if !self.need_names().any(|known| known == need) => {
-                Err(undefined(name, need, self.need_names(), span))
+                Err(undefined(name, need, self.need_names(), span()))
             }
             ("needs", Some(_), Some(what)) if what != "outputs" => {
-                Err(undefined(name, what, ["outputs"].into_iter(), span))
+                Err(undefined(name, what, ["outputs"].into_iter(), span()))
             }
             _ => Ok(()),
         }
@@ -652,176 +656,5 @@ impl<'a> Scope<'a> {
             .borrow_mut()
             .insert(name.to_owned(), known.clone());
         Ok(known)
-    }
-}
-
-pub(super) use super::segments::Expression;
-
-impl Expression {
-    fn names(&self) -> Expanded<Vec<Cow<'_, str>>> {
-        engine::names(&self.text).map_err(|fault| self.error(fault))
-    }
-
-    fn error(&self, fault: Fault) -> ExpandError {
-        let Fault {
-            message,
-            help,
-            is_syntax,
-            range,
-        } = fault;
-        let span = range.map_or(self.span, |range| {
-            self.span.part(range.start, range.len().max(1))
-        });
-        match is_syntax {
-            true => ExpandError::Syntax {
-                message,
-                span,
-                help,
-            },
-            false => ExpandError::Value {
-                message,
-                span,
-                help,
-            },
-        }
-    }
-
-    fn has_default(&self) -> bool {
-        self.text.contains("default")
-    }
-
-    /// Where the dotted `name` stands in the expression.
-    fn span_of(&self, name: &str) -> Span {
-        match self.text.find(name) {
-            Some(at) => self.span.part(at, name.len()),
-            None => self.span,
-        }
-    }
-}
-
-/// Whether an expression is a name of at most two parts: its value is the name's.
-fn is_whole_name(expression: &str) -> bool {
-    engine::is_plain(expression) && expression.matches('.').count() <= 1
-}
-
-fn root(name: &str) -> &str {
-    name.split('.').next().unwrap_or_default()
-}
-
-fn undefined<'n>(
-    name: &str,
-    part: &str,
-    known: impl Iterator<Item = &'n str>,
-    span: Span,
-) -> ExpandError {
-    ExpandError::Undefined {
-        name: name.to_owned(),
-        span,
-        help: did_you_mean(part, known),
-    }
-}
-
-fn refuse_outside(known: &Known, reader: Reader, expression: &Expression) -> Expanded<()> {
-    match (&known.outside, reader) {
-        (Some(name), Reader::Script(_)) => Err(ExpandError::OutsideText {
-            name: name.clone(),
-            span: expression.span,
-        }),
-        _ => Ok(()),
-    }
-}
-
-/// Puts `value` where the dotted `name` will find it: `a.b` becomes `{a: {b: value}}`.
-fn insert(context: &mut BTreeMap<String, Val>, name: &str, value: Val) {
-    let mut parts = name.split('.');
-    let root = parts.next().unwrap_or_default();
-    match parts.next() {
-        // Deeper parts are members of the value itself.
-        Some(member) if is_namespace(root) => {
-            let entry = context
-                .entry(root.to_owned())
-                .or_insert_with(|| Val::Map(IndexMap::new()));
-            if let Val::Map(map) = entry {
-                map.insert(member.to_owned(), value);
-            }
-        }
-        _ => {
-            context.insert(root.to_owned(), value);
-        }
-    }
-}
-
-/// Makes `a` of an undefined `a.b` a map, so that only `b` is missing.
-fn insert_parents(context: &mut BTreeMap<String, Val>, name: &str) {
-    let (root, dotted) = (root(name), name.contains('.'));
-    if dotted && is_namespace(root) {
-        context
-            .entry(root.to_owned())
-            .or_insert_with(|| Val::Map(IndexMap::new()));
-    }
-}
-
-fn is_namespace(root: &str) -> bool {
-    matches!(
-        root,
-        "vars" | "matrix" | "env" | "git" | "host" | "step" | "pipeline" | "workspace"
-    )
-}
-
-/// A value from the command line: it takes the declared value's type.
-fn typed_value(text: &str, declared: &ValueDoc, var: &str, span: Span) -> Expanded<Known> {
-    let wrong = |message: String| ExpandError::value(format!("{var}={text}: {message}"), span);
-    let value = match declared {
-        ValueDoc::List(..) => {
-            let words =
-                shlex::split(text).ok_or_else(|| wrong("a quote is not closed".to_owned()))?;
-            Val::List(words.into_iter().map(Val::Text).collect())
-        }
-        ValueDoc::Map(..) => {
-            return Err(wrong("a map cannot be set on the command line".to_owned()));
-        }
-        doc => match (Val::of_doc(doc), text) {
-            (Val::Bool(_), "true" | "false") => Val::Bool(text == "true"),
-            (Val::Bool(_), _) => return Err(wrong("`true` or `false` is wanted".to_owned())),
-            (Val::Int(_), text) => Val::Int(
-                text.parse()
-                    .map_err(|_| wrong("a whole number is wanted".to_owned()))?,
-            ),
-            _ => Val::Text(text.to_owned()),
-        },
-    };
-    Ok(Known {
-        value,
-        outside: None,
-        typed: true,
-    })
-}
-
-fn place(reader: Reader, context: super::shell::Context, typed: bool) -> Place {
-    use crate::plan::Dialect;
-    match reader {
-        Reader::Early | Reader::Late => Place::Text,
-        Reader::Pattern => Place::Pattern,
-        Reader::Script(Dialect::Posix) if typed => Place::Typed(context),
-        Reader::Script(Dialect::Posix) => Place::Posix(context),
-        Reader::Script(Dialect::Python) => Place::Python,
-        Reader::Script(Dialect::PowerShell) => Place::PowerShell,
-        Reader::Script(Dialect::Other) => Place::Unknown,
-    }
-}
-
-fn push_text(pieces: &mut Vec<Piece>, text: &str) {
-    match pieces.last_mut() {
-        Some(Piece::Text(last)) => last.push_str(text),
-        _ => pieces.push(Piece::Text(text.to_owned())),
-    }
-}
-
-/// The literal text after a hole; another hole counts as a part of the same word.
-fn following(segments: &[Segment], index: usize) -> &str {
-    match segments.get(index + 1) {
-        Some(Segment::Text(text)) => text,
-        Some(Segment::Expression(_)) => "x",
-        None => "",
     }
 }

@@ -132,7 +132,7 @@ impl ShellReader {
             }
             '$' if rest.starts_with('{') => self.levels.push(Inside::Opaque('}')),
             '(' if self.last == Some('$') && rest.starts_with('(') => {
-                self.levels.push(Inside::Opaque(')'))
+                self.levels.push(Inside::Opaque(')'));
             }
             // Every parenthesis opens a level, so that the one that closes a `$(` is found.
             '(' => self.levels.push(Inside::Script),
@@ -141,7 +141,7 @@ impl ShellReader {
                 && !rest.starts_with('<')
                 && !self.line.ends_with("<<<") =>
             {
-                self.here(rest)
+                self.here(rest);
             }
             _ => {}
         }

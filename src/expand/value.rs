@@ -125,10 +125,10 @@ impl Val {
 
     fn from_text(value: &Value, dir: &RelPath) -> Self {
         let text = value.to_string();
-        if value.is_safe() {
-            if let Ok(path) = RelPath::resolve(dir, &to_bytes(&text)) {
-                return Self::Path(path);
-            }
+        if value.is_safe()
+            && let Ok(path) = RelPath::resolve(dir, &to_bytes(&text))
+        {
+            return Self::Path(path);
         }
         Self::Text(text)
     }

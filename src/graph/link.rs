@@ -103,7 +103,9 @@ impl<'a> Linker<'a> {
             .filter(|ix| self.instances[*ix].fits(&wanted.cell))
             .collect();
         if fitting.is_empty() && !all.is_empty() {
-            let span = self.pipelines[pipeline].steps[step].name.span;
+            let span = wanted
+                .span
+                .unwrap_or(self.pipelines[pipeline].steps[step].name.span);
             self.no_instance(&all, &wanted.cell, span);
         }
         for instance in fitting {

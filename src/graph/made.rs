@@ -148,7 +148,7 @@ pub(super) fn has_glob_axis(step: &Step) -> bool {
 /// pipeline's own.
 fn literal_folder(dir: &RelPath, text: &str) -> Option<RelPath> {
     let literal = &text[..text.find(['$', '*', '?', '[', '{']).unwrap_or(text.len())];
-    let folder = RelPath::resolve(dir, literal[..literal.rfind('/')?].as_bytes()).ok()?;
+    let folder = RelPath::resolve(dir, &literal.as_bytes()[..literal.rfind('/')?]).ok()?;
     (folder != *dir).then_some(folder)
 }
 

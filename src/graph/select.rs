@@ -6,6 +6,7 @@ use thiserror::Error;
 
 use crate::model::{Pipeline, Reference, Target, Workspace};
 use crate::path::RelPath;
+use crate::source::Span;
 use crate::suggest::{did_you_mean, listing};
 
 /// Where bare names are looked up.
@@ -41,6 +42,8 @@ pub struct Wanted {
     pub profile: Option<String>,
     /// Which instances.
     pub cell: Vec<(String, String)>,
+    /// Where a target lists it.
+    pub span: Option<Span>,
 }
 
 /// What can be wrong with a request.
@@ -170,7 +173,7 @@ impl<'a> Selection<'a> {
             .filter(|pipeline| pipeline.targets.contains_key("default"))
             .collect();
         for pipeline in &defaults {
-            self.name(pipeline, "default", &[], None, &mut Vec::new());
+            self.name(pipeline, "default", &[], None, None, &mut Vec::new());
         }
         if defaults.is_empty() {
             let help = match self.names_in_scope().as_slice() {
@@ -207,7 +210,7 @@ impl<'a> Selection<'a> {
         } else {
             &reference.name
         };
-        if !self.name(pipeline, step, &reference.cell, None, &mut Vec::new()) {
+        if !self.name(pipeline, step, &reference.cell, None, None, &mut Vec::new()) {
             let known: Vec<&str> = names_of(pipeline).collect();
             let help = did_you_mean(step, known);
             self.errors.push(SelectError::Unknown {
@@ -226,6 +229,7 @@ impl<'a> Selection<'a> {
                 pipeline,
                 &reference.name,
                 &reference.cell,
+                None,
                 None,
                 &mut Vec::new(),
             );
@@ -272,6 +276,7 @@ impl<'a> Selection<'a> {
         name: &str,
         cell: &[(String, String)],
         profile: Option<&str>,
+        span: Option<Span>,
         path: &mut Vec<String>,
     ) -> bool {
         if let Some(target) = pipeline.targets.get(name) {
@@ -309,6 +314,7 @@ impl<'a> Selection<'a> {
             step: name.to_owned(),
             profile,
             cell: cell.iter().cloned().chain(chosen).collect(),
+            span,
         };
         self.wanted.insert(wanted, ());
         true
@@ -353,7 +359,7 @@ impl<'a> Selection<'a> {
             };
             // Unknown names in targets are found, with their place, when the workspace is linked.
             if let Some(of) = of {
-                self.name(of, step, &cell, profile, path);
+                self.name(of, step, &cell, profile, Some(item.span), path);
             }
         }
         path.pop();

@@ -217,10 +217,13 @@ fn expression(file: &SourceFile, at: usize) -> ParseError {
         if value.start < copied || value.end <= from + next {
             break;
         }
+        from = value.end;
+        if file.text()[value.clone()].starts_with(['"', '\'']) {
+            continue; // quoted already
+        }
         corrected.push_str(&file.text()[copied..value.start]);
         corrected.push_str(&traps::quoted(&file.text()[value.clone()]));
         copied = value.end;
-        from = value.end;
     }
     corrected.push_str(&file.text()[copied..line.end()]);
     ParseError::NeedsQuotes {

@@ -239,6 +239,11 @@ impl Streams for Pair<'_> {
 
 #[cfg(test)]
 mod tests {
+    #![expect(
+        clippy::disallowed_methods,
+        reason = "tests make their files themselves"
+    )]
+
     use std::io::{self, Write};
     use std::path::PathBuf;
     use std::sync::{Arc, Mutex};

@@ -82,6 +82,10 @@ pub(super) fn quietly<T>(result: io::Result<T>) {
 struct Quiet(Option<Writer>);
 
 impl Quiet {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a terminal that takes nothing at the moment cannot be waited for by its writer"
+    )]
     fn attempt<T>(
         &mut self,
         none: T,

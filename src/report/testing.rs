@@ -1,5 +1,10 @@
 //! For the tests of this room: a page to write to, and short names for events.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "tests make their files themselves"
+)]
+
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};

@@ -7,8 +7,9 @@
 
 use std::fs::File;
 use std::os::fd::AsFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use rustix::fs::{fstat, fstatfs};
 
@@ -124,6 +125,13 @@ impl FsClock {
             None => State::Broken,
         }
     }
+}
+
+/// How much older than a reading of the clock the times of a file in `folder` must be to say
+/// that it came to rest before; the largest where the folder cannot be looked at.
+pub fn margin(folder: &Path) -> Duration {
+    let margin = File::open(folder).map_or(FOREIGN, margin_of);
+    Duration::from_nanos(margin as u64)
 }
 
 /// What the file system's clock says now.

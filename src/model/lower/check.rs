@@ -61,20 +61,20 @@ impl Lowering {
     /// A regular expression without expressions in it is tried now.
     fn pattern(&mut self, text: Option<&Spanned<Text>>) -> Option<Text> {
         let text = text?;
-        if !text.value.text.contains("${{") {
-            if let Err(error) = regex::Regex::new(&text.value.text) {
-                let reason = error
-                    .to_string()
-                    .lines()
-                    .last()
-                    .unwrap_or_default()
-                    .to_owned();
-                self.bad_value(
-                    format!("not a regular expression: {reason}"),
-                    text.span,
-                    None,
-                );
-            }
+        if !text.value.text.contains("${{")
+            && let Err(error) = regex::Regex::new(&text.value.text)
+        {
+            let reason = error
+                .to_string()
+                .lines()
+                .last()
+                .unwrap_or_default()
+                .to_owned();
+            self.bad_value(
+                format!("not a regular expression: {reason}"),
+                text.span,
+                None,
+            );
         }
         Some(text.value.clone())
     }
