@@ -185,8 +185,14 @@ struct Document {
 /// The files that [`find_root`] looks for on the way from `folder` up; `None` where it also has to
 /// look into files to tell.
 pub fn looked_at_for_root(folder: &Path, root: &Path) -> Option<Vec<PathBuf>> {
+    // A root that says so itself ends the search; for any other it goes on to the top.
+    let ends = says_workspace(root) || has_pipelines(root);
+    let above = if ends { root.parent() } else { None };
     let mut paths = Vec::new();
-    for folder in folder.ancestors() {
+    for folder in folder
+        .ancestors()
+        .take_while(|folder| Some(*folder) != above)
+    {
         paths.extend(ENDINGS.map(|ending| folder.join(format!("pipe.{ending}"))));
         paths.push(folder.join("pipelines"));
         if folder != root && folder.join("pipelines").exists() {

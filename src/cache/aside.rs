@@ -57,23 +57,40 @@ impl Cache {
         if step.outputs.is_empty() {
             return Ok(aside);
         }
-        let number = self.with_bench(|bench| bench.begin(&aside.identity, &aside.outputs))?;
+        let mut units = self.units(&aside.outputs)?;
+        units.retain(|path| !self.is_free(path));
+        let ready = units.is_empty();
+        let number =
+            self.with_bench(|bench| bench.begin(&aside.identity, &aside.outputs, ready))?;
         aside.number = Some(number);
-        if let Err(error) = self.take_outputs(number, &mut aside) {
+        if let Err(error) = self.take_outputs(number, &units, &mut aside) {
             self.bring_back(number, &aside.moved)?;
             return Err(error);
         }
         Ok(aside)
     }
 
-    fn take_outputs(&self, number: u64, aside: &mut Aside) -> Result<(), FsError> {
-        for path in self.units(&aside.outputs)? {
+    /// Whether nothing is at `path`, also not behind links: then there is nothing to move.
+    fn is_free(&self, path: &RelPath) -> bool {
+        let facts = path.under(&self.root).symlink_metadata();
+        facts.is_err_and(|error| error.kind() == ErrorKind::NotFound)
+    }
+
+    fn take_outputs(
+        &self,
+        number: u64,
+        units: &[RelPath],
+        aside: &mut Aside,
+    ) -> Result<(), FsError> {
+        for path in units {
             aside
                 .moved
-                .extend(self.take(number, aside.moved.len(), &path)?);
+                .extend(self.take(number, aside.moved.len(), path)?);
         }
         self.prune(&aside.outputs);
-        self.write(&Note::Ready { number })?;
+        if !units.is_empty() {
+            self.write(&Note::Ready { number })?;
+        }
         aside
             .outputs
             .iter()
@@ -178,6 +195,10 @@ impl Cache {
         let Some(number) = aside.number else {
             return Vec::new();
         };
+        if aside.moved.is_empty() {
+            let ended = self.with_bench(|bench| bench.end(number)).err();
+            return ended.iter().map(in_full).collect();
+        }
         let made = self
             .state
             .last(&step.identity())
@@ -190,7 +211,7 @@ impl Cache {
             &by_path(&aside.known),
         ) {
             Ok(kept) => super::kept::told(&kept),
-            Err(error) => vec![format!("{error}: {}", error.source)],
+            Err(error) => vec![in_full(&error)],
         }
     }
 
@@ -291,6 +312,10 @@ impl Cache {
             ),
         }
     }
+}
+
+fn in_full(error: &FsError) -> String {
+    format!("{error}: {}", error.source)
 }
 
 /// Outputs by where they are.

@@ -29,14 +29,23 @@ pub(super) struct Folder {
 impl Folder {
     /// Opens the folder `path` below `root`. A link on the way is an error, whatever it leads to.
     pub(super) fn open(root: &Path, path: &RelPath) -> Result<Self, FsError> {
-        path.parts()
-            .try_fold(Self::root(root)?, |folder, part| folder.child(part))
+        let root = Self::root(root)?;
+        match root.at_once(path) {
+            Some(folder) => Ok(folder),
+            None => path
+                .parts()
+                .try_fold(root, |folder, part| folder.child(part)),
+        }
     }
 
     /// The same; makes the folders that are not there.
     pub(super) fn make(root: &Path, path: &RelPath) -> Result<Self, FsError> {
+        let root = Self::root(root)?;
+        if let Some(folder) = root.at_once(path) {
+            return Ok(folder);
+        }
         path.parts()
-            .try_fold(Self::root(root)?, |folder, part| match folder.child(part) {
+            .try_fold(root, |folder, part| match folder.child(part) {
                 Err(error) if error.is_not_found() => {
                     create_dir_all(&folder.at(part)).map_err(|error| folder.told(part, error))?;
                     folder.child(part)
@@ -91,6 +100,26 @@ impl Folder {
             }),
             Err(error) => Err(FsError::new("open the folder", root, error)),
         }
+    }
+
+    /// A folder any number of parts below, opened in one call that no link can lead astray.
+    /// `None` also where the system cannot do that: part by part it comes out what is wrong.
+    #[cfg(target_os = "linux")]
+    fn at_once(&self, path: &RelPath) -> Option<Self> {
+        use rustix::fs::{ResolveFlags, openat2};
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
+        let name = path.as_bytes();
+        let opened = openat2(&self.descriptor, name, flags, Mode::empty(), resolve);
+        opened.ok().map(|descriptor| Self {
+            descriptor,
+            plain: self.plain.join(OsStr::from_bytes(name)),
+        })
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn at_once(&self, _: &RelPath) -> Option<Self> {
+        None
     }
 
     fn child(&self, part: &[u8]) -> Result<Self, FsError> {

@@ -99,13 +99,26 @@ impl Appender {
 
     /// Writes a frame around `body` in one piece; tells where it begins and how long it is.
     pub(super) fn push(&mut self, body: &[u8]) -> Result<(u64, u32), FsError> {
-        let bytes = frame(body);
         let at = self.length;
+        self.write(&frame(body))?;
+        Ok((at, (self.length - at) as u32))
+    }
+
+    /// Writes frames around `bodies` in one piece.
+    pub(super) fn push_all(
+        &mut self,
+        bodies: impl Iterator<Item = Vec<u8>>,
+    ) -> Result<(), FsError> {
+        let frames: Vec<u8> = bodies.flat_map(|body| frame(&body)).collect();
+        self.write(&frames)
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Result<(), FsError> {
         self.file
-            .write_all(&bytes)
+            .write_all(bytes)
             .map_err(|source| FsError::new("write", &self.path, source))?;
         self.length += bytes.len() as u64;
-        Ok((at, bytes.len() as u32))
+        Ok(())
     }
 }
 

@@ -130,24 +130,30 @@ impl Bench {
         &self.dir
     }
 
-    /// Begins with a step.
-    pub(super) fn begin(&mut self, identity: &str, outputs: &[Output]) -> Result<u64, FsError> {
+    /// Begins with a step; `ready` says that there is nothing to move.
+    pub(super) fn begin(
+        &mut self,
+        identity: &str,
+        outputs: &[Output],
+        ready: bool,
+    ) -> Result<u64, FsError> {
         let number = self.next;
         self.next += 1;
-        self.write(&Note::Begun {
+        let begun = Note::Begun {
             number,
             identity: identity.to_owned(),
             outputs: outputs.to_vec(),
-        })?;
+        };
+        let notes = [Some(begun), ready.then_some(Note::Ready { number })];
+        let bodies = notes.iter().flatten().map(encoded);
+        self.journal.push_all(bodies)?;
         self.open += 1;
         Ok(number)
     }
 
     /// Writes a note.
     pub(super) fn write(&mut self, note: &Note) -> Result<(), FsError> {
-        self.journal
-            .push(&postcard::to_stdvec(note).unwrap_or_default())
-            .map(drop)
+        self.journal.push(&encoded(note)).map(drop)
     }
 
     /// Nothing of this step is left.
@@ -174,6 +180,10 @@ impl Bench {
     pub(super) fn remove(self) -> Result<(), FsError> {
         remove_dir_all(&self.dir)
     }
+}
+
+fn encoded(note: &Note) -> Vec<u8> {
+    postcard::to_stdvec(note).unwrap_or_default()
 }
 
 fn journal(dir: &Path) -> PathBuf {
@@ -257,8 +267,8 @@ mod tests {
         let dir = folder.path().join("run-1");
         let mut bench = Bench::create(dir.clone()).unwrap();
         let (one, two) = (
-            bench.begin("one", &[]).unwrap(),
-            bench.begin("two", &[]).unwrap(),
+            bench.begin("one", &[], true).unwrap(),
+            bench.begin("two", &[], false).unwrap(),
         );
         bench
             .write(&Note::Moved {
@@ -284,8 +294,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let dir = folder.path().join("run-1");
         let mut bench = Bench::create(dir.clone()).unwrap();
-        let number = bench.begin("one", &[]).unwrap();
-        bench.write(&Note::Ready { number }).unwrap();
+        bench.begin("one", &[], true).unwrap();
         drop(bench);
         let bytes = std::fs::read(journal(&dir)).unwrap();
         for length in 0..bytes.len() {

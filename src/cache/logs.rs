@@ -26,7 +26,10 @@ pub(super) fn streams_of(log: &Path) -> PathBuf {
 /// Stores a log; an empty one is not stored.
 pub(super) fn store(store: &Store, log: &Path) -> Result<Option<StoredLog>, StoreError> {
     // Most steps print nothing.
-    if log.symlink_metadata().is_ok_and(|facts| facts.is_file() && facts.len() == 0) {
+    if log
+        .symlink_metadata()
+        .is_ok_and(|facts| facts.is_file() && facts.len() == 0)
+    {
         return Ok(None);
     }
     let mut file = match open_regular(log) {

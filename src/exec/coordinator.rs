@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use rayon::{ScopeFifo, ThreadPool, ThreadPoolBuilder};
 
 use super::RunOptions;
+use super::environment::Caller;
 use super::error::ExecError;
 use super::failure::Failure;
 use super::messages::{Message, messages};
@@ -50,6 +51,7 @@ pub(super) fn run(
         options,
         cancel,
         messenger,
+        caller: Caller::new(&options.caller_env),
         stamps: OnceLock::new(),
     };
     let mut run = Coordinator {

@@ -8,6 +8,7 @@
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
+use std::sync::OnceLock;
 
 use crate::cache::BASE_ENV;
 use crate::expand::{FillError, Late};
@@ -16,6 +17,54 @@ use crate::plan::{EnvPolicy, EnvSetting, PlanStep};
 
 /// A step's or the caller's variables.
 pub(super) type Variables = BTreeMap<OsString, OsString>;
+
+/// The caller's variables, and what of them a step sees that asks for none: worked out once a run.
+pub(super) struct Caller<'a> {
+    all: &'a Variables,
+    strict: OnceLock<Variables>,
+    inherited: OnceLock<Variables>,
+}
+
+impl<'a> Caller<'a> {
+    pub(super) fn new(all: &'a Variables) -> Self {
+        Self {
+            all,
+            strict: OnceLock::new(),
+            inherited: OnceLock::new(),
+        }
+    }
+
+    fn handed_through(&self, step: &PlanStep) -> Variables {
+        let mut variables = self.under(step.env_policy).clone();
+        let patterns = &step.pass_env;
+        if !patterns.is_empty() {
+            let asked = |name: &str| patterns.iter().any(|pattern| covers(pattern, name));
+            variables.extend(self.those(asked));
+        }
+        variables
+    }
+
+    fn under(&self, policy: EnvPolicy) -> &Variables {
+        let is_inherited = policy == EnvPolicy::Inherit;
+        let place = if is_inherited {
+            &self.inherited
+        } else {
+            &self.strict
+        };
+        place.get_or_init(|| {
+            let wanted = |name: &str| {
+                (is_inherited || HANDED_THROUGH.contains(&name)) && !NEVER.contains(&name)
+            };
+            self.those(wanted).collect()
+        })
+    }
+
+    fn those(&self, wanted: impl Fn(&str) -> bool) -> impl Iterator<Item = (OsString, OsString)> {
+        let kept = self.all.iter();
+        let kept = kept.filter(move |(name, _)| wanted(&name.to_string_lossy()));
+        kept.map(|(name, value)| (name.clone(), value.clone()))
+    }
+}
 
 /// What every step sees of the caller's environment, whatever it declares: where things are on
 /// this machine, and what no result should depend on.
@@ -61,14 +110,14 @@ const COLOR_HINTS: [(&str, &str); 2] = [("CLICOLOR_FORCE", "1"), ("FORCE_COLOR",
 /// # Errors
 ///
 /// When a value cannot be filled in.
-pub fn environment(
+pub(super) fn environment(
     step: &PlanStep,
     late: &Late,
-    caller: &Variables,
+    caller: &Caller<'_>,
     root: &Path,
     color: bool,
 ) -> Result<Variables, FillError> {
-    let mut variables = handed_through(step, caller);
+    let mut variables = caller.handed_through(step);
     for (name, value) in BASE_ENV {
         if !step.pass_env.iter().any(|passed| passed == name) {
             variables.insert(name.into(), value.into());
@@ -85,19 +134,6 @@ pub fn environment(
     }
     put_in_front(&mut variables, step, root);
     Ok(variables)
-}
-
-fn handed_through(step: &PlanStep, caller: &Variables) -> Variables {
-    let wanted = |name: &str| {
-        let listed = step.env_policy == EnvPolicy::Inherit || HANDED_THROUGH.contains(&name);
-        (listed && !NEVER.contains(&name))
-            || step.pass_env.iter().any(|pattern| covers(pattern, name))
-    };
-    let kept = caller
-        .iter()
-        .filter(|(name, _)| wanted(&name.to_string_lossy()));
-    kept.map(|(name, value)| (name.clone(), value.clone()))
-        .collect()
 }
 
 /// Whether `name` is what `pattern` says, where `*` stands for any text.
@@ -150,8 +186,14 @@ mod tests {
     }
 
     fn seen(step: &PlanStep, color: bool) -> String {
-        let variables =
-            environment(step, &Late::default(), &caller(), Path::new("/w"), color).unwrap();
+        let variables = environment(
+            step,
+            &Late::default(),
+            &Caller::new(&caller()),
+            Path::new("/w"),
+            color,
+        )
+        .unwrap();
         let pairs = variables
             .iter()
             .map(|(name, value)| format!("{}={}", name.display(), value.display()));

@@ -38,7 +38,7 @@ use crate::process::Spawner;
 
 pub use crate::process::{Cancel, Listener};
 pub use decide::{Answer, Decision, decide};
-pub use environment::{HANDED_THROUGH, environment};
+pub use environment::HANDED_THROUGH;
 pub use error::ExecError;
 pub use scheduler::{Ending, Scheduler};
 

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::RunOptions;
 use super::checks::Checker;
-use super::environment::environment;
+use super::environment::{Caller, environment};
 use super::failure::Failure;
 use super::messages::Messenger;
 use super::output::{Live, StepLog};
@@ -32,6 +32,7 @@ pub(super) struct Crew<'a> {
     pub(super) options: &'a RunOptions,
     pub(super) cancel: &'a Cancel,
     pub(super) messenger: Messenger,
+    pub(super) caller: Caller<'a>,
     /// The values of `stamp.*`, once somebody has asked.
     pub(super) stamps: OnceLock<BTreeMap<String, String>>,
 }
@@ -181,13 +182,7 @@ impl<'a> Story<'a> {
     fn surroundings(&self) -> Result<Surroundings<'a>, Failure> {
         let (step, options) = (self.job.step, self.crew.options);
         let late = self.late();
-        let variables = environment(
-            step,
-            &late,
-            &options.caller_env,
-            &options.root,
-            options.color,
-        );
+        let variables = environment(step, &late, &self.crew.caller, &options.root, options.color);
         Ok(Surroundings {
             step,
             root: &options.root,

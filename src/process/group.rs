@@ -34,6 +34,7 @@ impl Group {
 /// What the system tells of processes, on Linux.
 #[cfg(target_os = "linux")]
 pub(super) mod proc {
+    use std::io::Read;
     use std::time::Duration;
 
     use rustix::process::Pid;
@@ -51,8 +52,11 @@ pub(super) mod proc {
 
     impl Stat {
         fn read(pid: &str) -> Option<Self> {
-            let text = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
-            Self::parse(&String::from_utf8_lossy(&text))
+            // The system writes it as a whole: one call gets all of it.
+            let mut text = [0; 1024];
+            let mut file = std::fs::File::open(format!("/proc/{pid}/stat")).ok()?;
+            let count = file.read(&mut text).ok()?;
+            Self::parse(&String::from_utf8_lossy(&text[..count]))
         }
 
         /// `PID (NAME) STATE PPID PGRP ...`, where the name may hold anything.

@@ -28,8 +28,10 @@ use super::{
 };
 use crate::sys::clock;
 
-/// So much is read from a pipe at once.
+/// So much is read from a pipe at once ...
 const PIECE: usize = 64 * 1024;
+/// ... once a command has shown that it prints more than this.
+const FIRST_PIECE: usize = 4 * 1024;
 /// What is left of a group has so long to end by itself (`tee` in `cmd > >(tee log)`) ...
 const PATIENCE: Duration = Duration::from_millis(100);
 /// ... then, asked to, so long ...
@@ -112,7 +114,7 @@ impl Running {
             exit,
             pipes,
             started,
-            buffer: vec![0; PIECE],
+            buffer: vec![0; FIRST_PIECE],
         })
     }
 
@@ -279,11 +281,14 @@ impl Running {
 }
 
 /// Whether there may be more.
-fn read_piece(pipe: &mut File, buffer: &mut [u8], take: impl FnOnce(&[u8])) -> bool {
+fn read_piece(pipe: &mut File, buffer: &mut Vec<u8>, take: impl FnOnce(&[u8])) -> bool {
     match pipe.read(buffer) {
         Ok(0) => false,
         Ok(count) => {
             take(&buffer[..count]);
+            if count == buffer.len() {
+                buffer.resize(PIECE, 0);
+            }
             true
         }
         Err(error) => error.kind() == io::ErrorKind::Interrupted,
