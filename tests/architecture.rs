@@ -44,15 +44,8 @@ const ROOMS: [(&str, &[Of]); 14] = [
             Only("expand", &["Facts"]),
         ],
     ),
-    // `plan` for the types of what it makes; to be turned round.
-    (
-        "expand",
-        &[All("model"), All("parse"), All("glob"), All("plan")],
-    ),
-    (
-        "graph",
-        &[All("expand"), All("glob"), All("model"), All("plan")],
-    ),
+    ("expand", &[All("model"), All("parse"), All("glob")]),
+    ("graph", &[All("expand"), All("glob"), All("model")]),
     (
         "plan",
         &[All("graph"), All("expand"), All("glob"), All("model")],

@@ -3,10 +3,12 @@
 //! ```text
 //! CACHE/CACHEDIR.TAG
 //! CACHE/v1/cas/ab/REST     contents by digest, mode 0444
-//! CACHE/v1/rec/ab/KEY      results; KEY-ROOT where bound to a workspace (ROOT: digest of its path)
-//! CACHE/v1/tmp             on the way; all files appear by rename, a result after its contents
+//! CACHE/v1/rec/a/KEY       results; KEY-ROOT where bound to a workspace (ROOT: digest of its path)
 //! CACHE/v1/quarantine      what was found damaged
 //! ```
+//!
+//! All files appear by a rename in their folder, a result after its contents. Results are many and
+//! small, and to make a folder takes as long as to make a file: so they have few folders.
 //!
 //! Nothing is synced to the disk: contents are verified whenever they are used, results carry a
 //! checksum, so what a power cut spoils is a miss. Knows no workspace.
@@ -63,21 +65,7 @@ impl LocalStore {
             Some(root) => format!("{hex}-{}", &Digest::of(root).hex()[..16]),
             None => hex.clone(),
         };
-        self.dir.join("rec").join(&hex[..2]).join(name)
-    }
-
-    /// A file on its way to `target`, whose folder is made where there is none.
-    fn on_the_way(&self, target: &Path) -> Result<TempFile, FsError> {
-        TempFile::within(&self.dir.join("tmp"), target, false)
-    }
-
-    /// Gives a finished file its name.
-    fn arrive(&self, mut file: TempFile, target: &Path) -> Result<(), FsError> {
-        file.set_mode(0o444)?;
-        if let Some(folder) = target.parent().filter(|folder| !folder.is_dir()) {
-            fs::create_dir_all(folder)?;
-        }
-        file.persist().map(drop)
+        self.dir.join("rec").join(&hex[..1]).join(name)
     }
 
     /// Moves something damaged out of the way; what cannot be moved is overwritten later.
@@ -112,13 +100,24 @@ impl LocalStore {
     /// The files of all results under `key`.
     fn records(&self, key: ActionKey) -> Vec<PathBuf> {
         let hex = key.0.hex();
-        let shard = self.dir.join("rec").join(&hex[..2]);
+        let shard = self.dir.join("rec").join(&hex[..1]);
         let entries = std::fs::read_dir(shard).into_iter().flatten().flatten();
         let ours = |path: &PathBuf| {
             path.file_name()
                 .is_some_and(|name| name.as_bytes().starts_with(hex.as_bytes()))
         };
         entries.map(|entry| entry.path()).filter(ours).collect()
+    }
+}
+
+/// A file on its way to `target`, whose folder is made where there is none.
+fn on_the_way(target: &Path) -> Result<TempFile, FsError> {
+    match TempFile::read_only(target) {
+        Err(error) if error.is_not_found() => {
+            target.parent().map_or(Ok(()), fs::create_dir_all)?;
+            TempFile::read_only(target)
+        }
+        result => result,
     }
 }
 
@@ -129,7 +128,7 @@ fn make(cache: &Path, dir: &Path) -> Result<(), FsError> {
     if is_new {
         fs::set_mode(cache, 0o700)?;
     }
-    for part in ["cas", "rec", "tmp", "quarantine"] {
+    for part in ["cas", "rec", "quarantine"] {
         fs::create_dir_all(&dir.join(part))?;
     }
     fs::set_mode(dir, 0o700)?;
@@ -180,9 +179,9 @@ impl ActionCache for LocalStore {
     fn put(&self, record: &Record, root: &[u8]) -> Result<(), StoreError> {
         let bound = record.bound_to.as_ref().map(|root| root.0.as_slice());
         let target = self.record(record.key, bound);
-        let mut file = self.on_the_way(&target)?;
+        let mut file = on_the_way(&target)?;
         file.write(&record.encode())?;
-        self.arrive(file, &target)?;
+        file.persist()?;
         if bound.is_some() {
             return Ok(());
         }
@@ -212,7 +211,7 @@ impl ContentStore for LocalStore {
             return Ok(());
         }
         let target = self.blob(digest);
-        let mut file = self.on_the_way(&target)?;
+        let mut file = on_the_way(&target)?;
         let copied = copy_hashing(from, file.file())
             .map_err(|error| FsError::new("write", &target, error))?;
         if copied != (digest, size) {
@@ -222,7 +221,8 @@ impl ContentStore for LocalStore {
         if target.is_dir() {
             self.quarantine(&target);
         }
-        Ok(self.arrive(file, &target)?)
+        file.persist()?;
+        Ok(())
     }
 
     fn get(&self, digest: Digest, size: u64, to: &mut dyn Write) -> Result<(), StoreError> {

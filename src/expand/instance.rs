@@ -6,11 +6,11 @@ use super::error::ExpandError;
 use super::facts::Facts;
 use super::matrix::{self, Cell};
 use super::parts;
+use super::resolved::{CacheMode, EnvPolicy, Literal, Output, PlanStep};
 use super::scope::Scope;
 use super::value::Val;
 use crate::model::{CacheWord, Pipeline, Reference, Step, Workspace};
 use crate::path::RelPath;
-use crate::plan::{CacheMode, EnvPolicy, Literal, Output, PlanStep};
 use crate::source::{Span, Spanned};
 
 /// The time between TERM and KILL where nothing else is said.

@@ -12,6 +12,7 @@ mod matrix;
 mod names;
 mod parts;
 mod quote;
+mod resolved;
 mod scope;
 mod segments;
 mod shell;
@@ -23,6 +24,10 @@ pub use facts::Facts;
 pub(crate) use instance::literal_files;
 pub use instance::{Declared, Instance, declared, instances};
 pub use quote::Place;
+pub use resolved::{
+    CacheMode, Check, CheckKind, Dialect, EnvPolicy, EnvSetting, Literal, Output, OutputKind,
+    PlanStep, Shell, Sources, StepIx,
+};
 pub use shell::Context;
 pub use template::{FillError, Late, Piece, Template};
 pub use value::Val;

@@ -9,6 +9,7 @@ use indexmap::IndexMap;
 use super::engine::{self, Fault};
 use super::error::ExpandError;
 use super::quote::Place;
+use super::resolved::Dialect;
 use super::scope::{Expanded, Known, Reader};
 use super::segments::{Expression, Segment};
 use super::template::Piece;
@@ -167,7 +168,6 @@ pub(super) fn typed_value(
 }
 
 pub(super) fn place(reader: Reader, context: super::shell::Context, typed: bool) -> Place {
-    use crate::plan::Dialect;
     match reader {
         Reader::Early | Reader::Late => Place::Text,
         Reader::Pattern => Place::Pattern,

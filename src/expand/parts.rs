@@ -5,6 +5,9 @@ use std::time::Duration;
 
 use super::error::ExpandError;
 use super::instance::Findings;
+use super::resolved::{
+    Check, CheckKind, Dialect, EnvSetting, Literal, Output, OutputKind, Shell, Sources,
+};
 use super::scope::{Reader, Scope};
 use super::template::Template;
 use super::value::Val;
@@ -12,9 +15,6 @@ use crate::glob::{GlobError, Pattern};
 use crate::model::{CheckText, EnvMap, EnvText, OutputText, Pipeline, Step, Workspace};
 use crate::parse::Text;
 use crate::path::{RelPath, to_bytes};
-use crate::plan::{
-    Check, CheckKind, Dialect, EnvSetting, Literal, Output, OutputKind, Shell, Sources,
-};
 use crate::source::Span;
 
 /// The limit of one try of a check where nothing else is said.

@@ -78,7 +78,7 @@ pub(super) enum Reader {
     /// A process' environment or `pipe`, at the step's turn.
     Late,
     /// A script.
-    Script(crate::plan::Dialect),
+    Script(super::resolved::Dialect),
 }
 
 /// Where names are looked up.

@@ -9,8 +9,8 @@ use super::made::{self, Makers, owned};
 use super::select::Wanted;
 use super::{Edge, EdgeKind, GraphError, InstanceIx, StepGraph, cycle};
 use crate::expand::{ExpandError, Facts, Instance, instances, literal_files};
+use crate::expand::{Output, OutputKind};
 use crate::model::{Pipeline, Reference, Workspace, display_cell};
-use crate::plan::{Output, OutputKind};
 use crate::source::{Span, Spanned};
 use crate::suggest::did_you_mean;
 

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, HashMap};
 
 use crate::expand::{Declared, Facts, declared};
+use crate::expand::{Output, OutputKind};
 use crate::glob::PatternSet;
 use crate::model::{Axis, Pipeline, Step, Workspace};
 use crate::path::RelPath;
-use crate::plan::{Output, OutputKind};
 
 /// A step and one thing that it declares.
 #[derive(Clone, Debug)]

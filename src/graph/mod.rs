@@ -15,8 +15,8 @@ use petgraph::graph::{DiGraph, NodeIndex};
 use petgraph::visit::EdgeRef;
 
 use crate::expand::Instance;
+use crate::expand::Output;
 use crate::path::RelPath;
-use crate::plan::Output;
 use crate::source::Span;
 
 pub use error::GraphError;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::step::{Literal, Plan, PlanStep, StepIx};
+use super::{Literal, Plan, PlanStep, StepIx};
 use crate::expand::Instance;
 use crate::graph::{EdgeKind, InstanceIx, StepGraph};
 

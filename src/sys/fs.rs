@@ -88,7 +88,15 @@ impl TempFile {
 
     /// The same in another folder of the same file system.
     pub fn within(folder: &Path, target: &Path, exec: bool) -> Result<Self, FsError> {
-        let mode = if exec { 0o777 } else { 0o666 };
+        Self::with_mode(folder, target, if exec { 0o777 } else { 0o666 })
+    }
+
+    /// A new file in the folder of `target` that can be written only until it is closed.
+    pub fn read_only(target: &Path) -> Result<Self, FsError> {
+        Self::with_mode(target.parent().unwrap_or(Path::new("/")), target, 0o444)
+    }
+
+    fn with_mode(folder: &Path, target: &Path, mode: u32) -> Result<Self, FsError> {
         let file = tempfile::Builder::new()
             .prefix(TEMP_PREFIX)
             .permissions(Permissions::from_mode(mode))

@@ -1,32 +1,19 @@
-//! What a run will consider, fully resolved: plain, owned, serialisable data.
+//! A step with everything filled in: plain, owned, serialisable data, what plans are made of.
 //!
-//! A plan knows no file contents, clock or process. What is known only at a step's turn (its
-//! sources, the outputs of what it needs, stamps) stands in its commands as named holes.
+//! It knows no file contents, clock or process. What is known only at a step's turn (its sources,
+//! the outputs of what it needs, stamps) stands in its commands as named holes.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::expand::Template;
+use super::template::Template;
 use crate::glob::Pattern;
 use crate::path::RelPath;
 
-/// The place of a step in [`Plan::steps`].
+/// The place of a step in the steps of a plan.
 pub type StepIx = usize;
-
-/// The steps of a run.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct Plan {
-    /// All steps that the run considers; each comes after what it needs.
-    pub steps: Vec<PlanStep>,
-    /// The steps that the command line named, or that the targets it named list.
-    pub named: Vec<StepIx>,
-    /// Everything that any step of the workspace declares as output: no source glob matches it.
-    pub owned: Vec<Output>,
-    /// Names and patterns that globs skip.
-    pub ignore: Vec<String>,
-}
 
 /// One instance, ready to be decided on and run.
 #[derive(Clone, Debug, Serialize, Deserialize)]
