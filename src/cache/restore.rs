@@ -70,6 +70,7 @@ impl Cache {
         let told: Vec<String> = told
             .map(|reason| format!("{}; it was restored", reason.text()))
             .collect();
+        let told = first_of(told);
         match self.fetch(store, step, prepared, since) {
             Ok(made) => made.map(|made| Made {
                 notes: [told, made.notes].concat(),
@@ -193,4 +194,15 @@ impl Cache {
             ..made
         }
     }
+}
+
+/// The first notes, and how many there are besides: after `pipe clean` each output has one.
+fn first_of(mut notes: Vec<String>) -> Vec<String> {
+    const MOST: usize = 6;
+    if notes.len() > MOST {
+        let more = notes.len() - (MOST - 1);
+        notes.truncate(MOST - 1);
+        notes.push(format!("{more} more outputs were restored"));
+    }
+    notes
 }

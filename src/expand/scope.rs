@@ -330,6 +330,14 @@ impl<'a> Scope<'a> {
                     span: span(),
                 })
             }
+            ("needs", Some(need), _) if self.need_names().next().is_none() => {
+                let help = format!("the step needs nothing; add `needs: [{need}]`");
+                Err(ExpandError::Undefined {
+                    name: name.to_owned(),
+                    span: span(),
+                    help,
+                })
+            }
             ("needs", Some(need), _) if !self.need_names().any(|known| known == need) => {
                 Err(undefined(name, need, self.need_names(), span()))
             }
@@ -501,6 +509,18 @@ impl<'a> Scope<'a> {
                 format!("`{root}` is no value by itself: write `{root}.NAME`"),
                 span,
             )),
+            root if self
+                .var_layers()
+                .iter()
+                .any(|layer| layer.contains_key(root)) =>
+            {
+                let help = format!("variables are written `vars.{root}`");
+                Err(ExpandError::Undefined {
+                    name: root.to_owned(),
+                    span,
+                    help,
+                })
+            }
             root => Err(undefined(root, root, ROOTS.into_iter(), span)),
         }
     }
@@ -549,6 +569,14 @@ impl<'a> Scope<'a> {
                 outside: self.cell_outside.clone(),
                 ..Known::of(value.clone())
             }),
+            None if self.cell.is_empty() => {
+                let help = "this step has no `matrix`".to_owned();
+                Err(ExpandError::Undefined {
+                    name: name.to_owned(),
+                    span,
+                    help,
+                })
+            }
             None => Err(undefined(
                 name,
                 axis,

@@ -331,11 +331,7 @@ impl<'a> Selection<'a> {
     ) {
         let full = format!("{}:{name}", pipeline.name.value);
         if let Some(at) = path.iter().position(|other| *other == full) {
-            let mut circle = path[at..].to_vec();
-            circle.push(full);
-            self.errors.push(SelectError::Circle {
-                circle: circle.join(" → "),
-            });
+            self.errors.push(circle(&path[at..]));
             return;
         }
         path.push(full);
@@ -363,6 +359,17 @@ impl<'a> Selection<'a> {
             }
         }
         path.pop();
+    }
+}
+
+/// Targets that list each other, the first by name first: whoever finds the circle says the same.
+fn circle(names: &[String]) -> SelectError {
+    let mut names = names.to_vec();
+    let first = (0..names.len()).min_by_key(|ix| &names[*ix]).unwrap_or(0);
+    names.rotate_left(first);
+    names.push(names[0].clone());
+    SelectError::Circle {
+        circle: names.join(" → "),
     }
 }
 
