@@ -149,7 +149,8 @@ impl Contents<'_> {
 }
 
 fn inline(entry: &Entry, from: &mut dyn io::Read, place: &Path) -> Result<Content, StoreError> {
-    let mut bytes = Vec::new();
+    // One byte more than expected, so that the end is seen without another read.
+    let mut bytes = Vec::with_capacity(entry.identity.size as usize + 1);
     from.read_to_end(&mut bytes)
         .map_err(|error| FsError::new("read", place, error))?;
     if Digest::of(&bytes) != entry.digest {

@@ -25,6 +25,7 @@ mod output;
 mod reasons;
 mod scheduler;
 mod scripts;
+mod simple;
 mod worker;
 
 use std::collections::BTreeMap;

@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use super::environment::Variables;
+use super::simple::as_exec;
 use crate::expand::Late;
 use crate::path::{to_bytes, to_os};
 use crate::plan::{Dialect, PlanStep, Shell};
@@ -35,7 +36,11 @@ impl Surroundings<'_> {
         let shell = &self.step.shell;
         let whole = takes_text(shell) && script.len() <= LONGEST_ARGUMENT;
         let (words, taken) = if whole {
-            (shell.words.clone(), [Some(to_os(script)), zero(shell)])
+            let short = (shell.dialect == Dialect::Posix)
+                .then(|| as_exec(script))
+                .flatten();
+            let script = to_os(short.as_deref().unwrap_or(script));
+            (shell.words.clone(), [Some(script), zero(shell)])
         } else {
             // The file is what `$0` says then.
             (

@@ -58,7 +58,7 @@ pub(super) fn shell(step: &Step) -> Shell {
         .map(String::as_str)
         .collect();
     let words: &[&str] = match words.as_slice() {
-        [] | ["sh"] => &["sh", "-e", "-c"],
+        [] | ["sh"] => &["/bin/sh", "-e", "-c"],
         ["bash"] => &["bash", "-eo", "pipefail", "-c"],
         ["pwsh"] => &["pwsh", "-NoProfile", "-NonInteractive", "-Command"],
         ["python"] => &["python3", "-c"],

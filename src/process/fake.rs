@@ -87,13 +87,15 @@ impl<F: Fn(&Command) -> Act + Sync> FakeSpawner<F> {
     }
 }
 
-/// The script of a `sh -e -c SCRIPT NAME` command: the argument after the last option.
+/// The script of a `sh -e -c SCRIPT NAME` command: the argument after the last option, without the
+/// `exec` by which a shell becomes the command.
 pub fn script_of(command: &Command) -> Option<String> {
     let script = command
         .args
         .iter()
         .find(|arg| !arg.as_encoded_bytes().starts_with(b"-"))?;
-    Some(script.to_string_lossy().into_owned())
+    let script = script.to_string_lossy();
+    Some(script.strip_prefix("exec ").unwrap_or(&script).to_owned())
 }
 
 impl<F: Fn(&Command) -> Act + Sync> Spawner for FakeSpawner<F> {
