@@ -12,7 +12,7 @@ use super::rebuilder::Cache;
 use super::tree::{Seq, SourceSet, TreeError};
 use crate::expand::{Late, Piece, Template};
 use crate::path::RelPath;
-use crate::plan::{CheckKind, EnvSetting, Literal, PlanStep, Sources, StepIx};
+use crate::plan::{Literal, PlanStep, Sources, StepIx};
 
 /// The names that `stamp.` has.
 const STAMPS: [&str; 6] = ["commit", "short", "branch", "tag", "time", "version"];
@@ -159,7 +159,7 @@ fn late(step: &PlanStep, sources: &[Entry], upstream: &Upstream<'_>) -> Late {
         jobs: JOBS.to_owned(),
         ..Late::default()
     };
-    if !templates(step).any(has_holes) {
+    if !step.templates().any(has_holes) {
         return late;
     }
     let made = made_literals(step).map(|(path, _)| path.clone());
@@ -171,28 +171,11 @@ fn late(step: &PlanStep, sources: &[Entry], upstream: &Upstream<'_>) -> Late {
         .iter()
         .map(|(name, by)| (name.clone(), outputs(by, upstream)))
         .collect();
-    if templates(step).any(may_use_stamps) {
+    if step.templates().any(may_use_stamps) {
         late.stamps =
             BTreeMap::from(STAMPS.map(|name| (name.to_owned(), format!("\u{1}stamp.{name}\u{1}"))));
     }
     late
-}
-
-/// All texts of a step in which holes may be.
-fn templates(step: &PlanStep) -> impl Iterator<Item = &Template> {
-    let env = step.env.values().filter_map(|setting| match setting {
-        EnvSetting::Set(template) => Some(template),
-        EnvSetting::Unset => None,
-    });
-    let checks = step
-        .requires
-        .iter()
-        .chain(&step.verify)
-        .filter_map(|check| match &check.kind {
-            CheckKind::Run { script, .. } => Some(script),
-            _ => None,
-        });
-    step.scripts.iter().chain(env).chain(checks)
 }
 
 fn has_holes(template: &Template) -> bool {

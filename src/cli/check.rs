@@ -1,7 +1,5 @@
 //! `pipe check`: reads everything, expands everything, runs nothing.
 
-use std::collections::BTreeSet;
-
 use super::args::CheckArgs;
 use super::diagnose::{Finding, is_error};
 use super::exit::Exit;
@@ -54,13 +52,7 @@ fn summary(session: &Session) -> String {
 /// Every step under every profile, and every target as it would run.
 fn expand_all(session: &mut Session) {
     let facts = session.facts(Vec::new());
-    let profiles: BTreeSet<String> = session
-        .loaded
-        .workspace
-        .pipelines
-        .values()
-        .flat_map(|pipeline| pipeline.profiles.keys().cloned())
-        .collect();
+    let profiles = session.loaded.workspace.profiles();
     for profile in std::iter::once(None).chain(profiles.iter().map(|name| Some(name.as_str()))) {
         let wanted = session.everything(profile);
         let before = session.findings.len();

@@ -71,13 +71,7 @@ fn identities(session: &mut Session, args: &CleanArgs) -> Result<BTreeSet<String
             .into_iter()
             .collect());
     }
-    let profiles: BTreeSet<String> = session
-        .loaded
-        .workspace
-        .pipelines
-        .values()
-        .flat_map(|pipeline| pipeline.profiles.keys().cloned())
-        .collect();
+    let profiles = session.profiles_in_scope();
     let mut identities = BTreeSet::new();
     for profile in std::iter::once(None).chain(profiles.into_iter().map(Some)) {
         let selection = Selection {

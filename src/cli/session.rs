@@ -1,5 +1,6 @@
 //! The workspace as loaded, and the way from a request to a plan.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use super::diagnose::{Finding, events, is_error};
@@ -11,6 +12,7 @@ use crate::event;
 use crate::expand::{ExpandError, Facts};
 use crate::graph::{GraphError, Linked, Request, SelectError, StepGraph, Wanted, link, select};
 use crate::load::{Loaded, facts, find_root, load};
+use crate::model::Pipeline;
 use crate::path::RelPath;
 use crate::plan::{self, Plan};
 use crate::suggest::did_you_mean;
@@ -242,6 +244,17 @@ impl<'a> Session<'a> {
         let plan = plan::build(graph, self.loaded.workspace.settings.ignore.clone(), &[]);
         let cache = self.cache(&plan)?;
         Ok((plan, cache))
+    }
+
+    /// The profiles that can be asked for from where the caller stands.
+    pub(super) fn profiles_in_scope(&self) -> BTreeSet<String> {
+        let pipelines = self.loaded.workspace.pipelines.values();
+        let in_scope =
+            |pipeline: &&Pipeline| self.member.is_none() || pipeline.member == self.member;
+        let in_scope = pipelines.filter(in_scope);
+        in_scope
+            .flat_map(|pipeline| pipeline.profiles.keys().cloned())
+            .collect()
     }
 
     /// A request for everything, under a profile.

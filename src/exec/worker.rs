@@ -21,7 +21,7 @@ use super::scripts::Surroundings;
 use crate::cache::{Cache, Made, Prepared, Ran, Seq};
 use crate::event::{FailureKind, Outcome, OutputFile, StepFinished};
 use crate::expand::Late;
-use crate::plan::{CheckKind, EnvSetting, OutputKind, PlanStep, StepIx};
+use crate::plan::{OutputKind, PlanStep, StepIx};
 use crate::process::{Cancel, Limits, Spawner};
 use crate::sys::clock;
 
@@ -410,23 +410,7 @@ fn file_name(job: &Job<'_>) -> PathBuf {
 }
 
 fn uses_stamps(step: &PlanStep) -> bool {
-    let checks = step
-        .requires
-        .iter()
-        .chain(&step.verify)
-        .filter_map(|check| match &check.kind {
-            CheckKind::Run { script, .. } => Some(script),
-            _ => None,
-        });
-    let values = step.env.values().filter_map(|setting| match setting {
-        EnvSetting::Set(value) => Some(value),
-        EnvSetting::Unset => None,
-    });
-    step.scripts
-        .iter()
-        .chain(checks)
-        .chain(values)
-        .any(|template| template.uses("stamp"))
+    step.templates().any(|template| template.uses("stamp"))
 }
 
 fn sum(one: Option<Duration>, other: Option<Duration>) -> Option<Duration> {

@@ -78,6 +78,22 @@ impl PlanStep {
     }
 }
 
+impl PlanStep {
+    /// All texts in which holes may be.
+    pub fn templates(&self) -> impl Iterator<Item = &Template> {
+        let env = self.env.values().filter_map(|setting| match setting {
+            EnvSetting::Set(value) => Some(value),
+            EnvSetting::Unset => None,
+        });
+        let checks = self.requires.iter().chain(&self.verify);
+        let checks = checks.filter_map(|check| match &check.kind {
+            CheckKind::Run { script, .. } => Some(script),
+            _ => None,
+        });
+        self.scripts.iter().chain(env).chain(checks)
+    }
+}
+
 /// What runs a script.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Shell {

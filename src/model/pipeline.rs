@@ -1,5 +1,6 @@
 //! Workspaces, pipelines, targets and profiles as meant.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use indexmap::IndexMap;
@@ -22,6 +23,16 @@ pub struct Workspace {
     pub settings: Settings,
     /// All pipelines, in the order of discovery, by name.
     pub pipelines: IndexMap<String, Pipeline>,
+}
+
+impl Workspace {
+    /// The names of all profiles.
+    pub fn profiles(&self) -> BTreeSet<String> {
+        let pipelines = self.pipelines.values();
+        pipelines
+            .flat_map(|pipeline| pipeline.profiles.keys().cloned())
+            .collect()
+    }
 }
 
 /// The `workspace:` key.
