@@ -221,7 +221,7 @@ def machine():
     return {
         "cpu": model[1] if model else platform.machine(),
         "cores": os.cpu_count(),
-        "kernel": f"{platform.system()} {platform.release()}",
+        "kernel": f"{platform.system()} {'.'.join(platform.release().split('.')[:2])}",
         "load": [round(load, 2) for load in os.getloadavg()],
     }
 
