@@ -85,11 +85,21 @@ fn why_not(command: &Command) -> NotStarted {
     }
 }
 
-/// Gone, or only waiting for its new parent to look at it.
+/// Whether the process has ended (or only waits for its new parent to look at it), or does so as
+/// soon as a busy machine lets it die.
 fn is_gone(pid: Pid) -> bool {
-    let stat =
-        std::fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_pid())).unwrap_or_default();
-    test_kill_process(pid).is_err() || stat.contains(") Z ")
+    let has_ended = || {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_pid()));
+        test_kill_process(pid).is_err() || stat.unwrap_or_default().contains(") Z ")
+    };
+    let start = crate::sys::clock::now();
+    while !has_ended() {
+        if start.elapsed() > Duration::from_secs(20) {
+            return false;
+        }
+        std::thread::yield_now();
+    }
+    true
 }
 
 #[test]
