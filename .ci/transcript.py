@@ -34,13 +34,13 @@ class Play:
         self.pipe, self.folder, self.blocks = pipe, folder, []
         self.env = dict(os.environ, PIPE_CACHE_DIR=str(folder.parent / "cache"), NO_COLOR="1", COLUMNS="100")
 
-    def run(self, shown, expect=0):
+    def run(self, shown):
         """Runs a shell command with `pipe` on the path, and keeps what it says."""
         env = dict(self.env, PATH=f"{self.pipe.parent}:{self.env['PATH']}")
         done = subprocess.run(["sh", "-c", shown], cwd=self.folder, env=env, text=True,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, errors="replace")
         print(f"$ {shown}\n{done.stdout}", flush=True)
-        if done.returncode != expect:
+        if done.returncode != 0:
             sys.exit(f"`{shown}` ended with {done.returncode}")
         lines = [masked(line) for line in done.stdout.splitlines() if line.strip()]
         self.blocks.append((shown, lines))

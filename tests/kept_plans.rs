@@ -1,5 +1,7 @@
 //! Plans that are kept from run to run: they must never outlive what they were made of.
 
+use std::os::unix::fs::MetadataExt;
+
 use crate::support::Sandbox;
 
 const ROOT: &str = "workspace: { members: [\"members/*\"] }\ntargets: { default: [api:say] }\n";
@@ -30,6 +32,24 @@ fn said(sandbox: &Sandbox, before: &str) -> String {
 fn plans(sandbox: &Sandbox) -> usize {
     let folder = sandbox.root().join(".pipe/plans");
     folder.read_dir().map_or(0, Iterator::count)
+}
+
+/// The plan's file: it is replaced whenever a plan is made, and left alone when one is taken.
+fn inode(sandbox: &Sandbox) -> u64 {
+    let folder = sandbox.root().join(".pipe/plans");
+    let plan = folder.read_dir().unwrap().next().unwrap().unwrap();
+    plan.metadata().unwrap().ino()
+}
+
+#[test]
+fn a_good_plan_is_taken_and_not_made_again() {
+    let sandbox = kept();
+    let before = inode(&sandbox);
+    assert_eq!(said(&sandbox, ""), "first nobody");
+    assert_eq!(inode(&sandbox), before);
+    // Another value of a variable that a pipeline takes is another plan, made anew.
+    assert_eq!(said(&sandbox, "WHO=me"), "first me");
+    assert_ne!(inode(&sandbox), before);
 }
 
 #[test]

@@ -10,7 +10,7 @@ use crate::cache::store::{ActionCache, ContentStore, Store, StoreError};
 use crate::cache::{ActionKey, Digest, Kind};
 use crate::sys::fs::{create_dir_all, remove_file, set_mode, symlink};
 
-const ROOT: &[u8] = b"/work/space";
+const ROOT: &[u8] = b"/some/place";
 
 fn record(bound: Option<&[u8]>) -> Record {
     Record {
@@ -116,7 +116,7 @@ fn a_bound_result_is_good_only_at_its_root() {
         ActionCache::get(&local, bound.key, b"/other").unwrap(),
         None
     );
-    assert_eq!(local.bound_to(bound.key), [Path::new("/work/space")]);
+    assert_eq!(local.bound_to(bound.key), [Path::new("/some/place")]);
     ActionCache::put(&local, &free, ROOT).unwrap();
     assert_eq!(
         ActionCache::get(&local, bound.key, ROOT).unwrap(),
