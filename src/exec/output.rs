@@ -1,7 +1,8 @@
 //! Where the output of a step's processes goes: to its log on disk as it comes, and, if somebody
 //! wants to see it live, in pieces to the coordinator.
 //!
-//! `LOG` holds all bytes in the order in which they arrived; it is made for the first of them. `LOG.streams`, which is there only if
+//! `LOG` holds all bytes in the order in which they arrived; it is made for the first of them.
+//! `LOG.streams`, which is there only if
 //! standard error was used, tells which of them came from where: records of one byte (0 standard
 //! output, 1 standard error) and a length (u64, little endian). A log that cannot be written is a
 //! note, never a failure. Knows no process.

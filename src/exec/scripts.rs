@@ -36,9 +36,7 @@ impl Surroundings<'_> {
         let shell = &self.step.shell;
         let whole = takes_text(shell) && script.len() <= LONGEST_ARGUMENT;
         let (words, taken) = if whole {
-            let short = (shell.dialect == Dialect::Posix)
-                .then(|| as_exec(script))
-                .flatten();
+            let short = self.means_programs().then(|| as_exec(script)).flatten();
             let script = to_os(short.as_deref().unwrap_or(script));
             (shell.words.clone(), [Some(script), zero(shell)])
         } else {
@@ -59,6 +57,20 @@ impl Surroundings<'_> {
             args,
             ..self.bare()
         })
+    }
+
+    /// Whether a word that is no builtin can only be a program: in the system's own shell, as long
+    /// as nobody hands functions to it.
+    fn means_programs(&self) -> bool {
+        let is_function =
+            |name: &OsString| name.as_encoded_bytes().starts_with(b"BASH_FUNC_") || name == "ENV";
+        let is_own = self
+            .step
+            .shell
+            .words
+            .first()
+            .is_some_and(|first| first == "/bin/sh");
+        is_own && !self.variables.keys().any(is_function)
     }
 
     /// A command in the step's folder and environment, still without a program.

@@ -94,7 +94,10 @@ pub(super) fn as_exec(script: &str) -> Option<String> {
     let script = script.trim_matches([' ', '\n']);
     let mut words = script.split(' ').filter(|word| !word.is_empty());
     let first = words.next()?;
-    let is_program = is_plain(first) && !first.contains('=') && !OF_THE_SHELL.contains(&first);
+    // `exec` takes options, and `%1` is a job.
+    let begins = first.starts_with(|c: char| c.is_ascii_alphanumeric() || "_./".contains(c));
+    let is_program =
+        begins && is_plain(first) && !first.contains('=') && !OF_THE_SHELL.contains(&first);
     let is_argument = |word: &str| is_plain(word) || word == ">" || word == "<";
     (is_program && words.all(is_argument)).then(|| format!("exec {script}"))
 }
@@ -152,6 +155,8 @@ mod tests {
             "cat\ta",
             "time cat",
             "\u{fc}",
+            "-c cat",
+            "%1",
         ] {
             assert_eq!(as_exec(script), None, "{script}");
         }
