@@ -1,164 +1,20 @@
-//! Finds and reads pipeline files: from a folder to a workspace, with all that is wrong with it.
-//!
-//! The only room that reads pipeline files. It also gathers what expressions may ask of the world
-//! ([`facts`]).
+//! From a root to all its pipeline files, read and put together. Nothing stops at the first mistake.
 
-use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
 
 use indexmap::map::Entry;
-use miette::Diagnostic;
-use thiserror::Error;
 
-use crate::expand::Facts;
+use super::{ENDINGS, LoadError, Loaded};
 use crate::glob::{Ignore, Pattern, Want, list};
-use crate::model::{Lowered, ModelError, Place, Settings, Workspace, lower};
-use crate::parse::PipelineDoc;
-use crate::parse::{ParseError, parse};
+use crate::model::{Lowered, ModelError, Place, lower};
+use crate::parse::{PipelineDoc, parse};
 use crate::path::{RelPath, to_text};
-use crate::source::{SourceMap, Span};
-use crate::sys;
 
 /// Where members are looked for when `workspace.members` does not say.
 const MEMBERS: [&str; 5] = ["workers/*", "services/*", "apps/*", "packages/*", "libs/*"];
 /// A pipeline file larger than this is no pipeline file.
 const LARGEST: u64 = 256 << 20;
-/// The two spellings of a pipeline file's ending.
-const ENDINGS: [&str; 2] = ["yaml", "yml"];
-
-/// What can be wrong before a file's text is looked at.
-#[derive(Debug, Clone, PartialEq, Eq, Error, Diagnostic)]
-#[non_exhaustive]
-pub enum LoadError {
-    /// No workspace here.
-    #[error("no pipeline file in `{folder}` or above it")]
-    #[diagnostic(
-        code(pipe::load::no_workspace),
-        help("write a `pipe.yaml`, or name the folder that has one with `-C DIR`")
-    )]
-    NoWorkspace {
-        /// Where the search began.
-        folder: String,
-    },
-    /// A file or folder that cannot be read.
-    #[error("cannot read `{path}`: {reason}")]
-    #[diagnostic(code(pipe::load::unreadable))]
-    Unreadable {
-        /// The path.
-        path: String,
-        /// What the system says.
-        reason: String,
-    },
-    /// Text that is not UTF-8.
-    #[error("this is not UTF-8")]
-    #[diagnostic(code(pipe::load::not_utf8), help("save the file as UTF-8"))]
-    NotUtf8 {
-        /// The first byte that is wrong.
-        #[label("from here on")]
-        span: Span,
-    },
-    /// `x.yaml` beside `x.yml`.
-    #[error("both `{first}` and `{second}` are there")]
-    #[diagnostic(code(pipe::load::two_spellings), help("keep one of them"))]
-    TwoSpellings {
-        /// One.
-        first: String,
-        /// The other.
-        second: String,
-    },
-    /// A pattern of `members` or `ignore` that cannot be read.
-    #[error("{message}")]
-    #[diagnostic(code(pipe::load::bad_pattern))]
-    BadPattern {
-        /// What is wrong.
-        message: String,
-        /// Where.
-        #[label("in this pattern")]
-        span: Span,
-    },
-}
-
-/// A workspace and all that is wrong with its files.
-#[derive(Debug, Default)]
-pub struct Loaded {
-    /// The workspace, without what could not be read.
-    pub workspace: Workspace,
-    /// The texts, for reports.
-    pub sources: SourceMap,
-    /// What is wrong with files and folders.
-    pub load: Vec<LoadError>,
-    /// What is wrong with texts.
-    pub parse: Vec<ParseError>,
-    /// What is wrong with what they say.
-    pub model: Vec<ModelError>,
-    /// Files and folders that the workspace depends on, there or not there; `None` where they
-    /// cannot be listed.
-    pub looked_at: Option<Vec<PathBuf>>,
-    /// A file gave no steps for its mistakes: what others miss may be in it.
-    pub doubtful: bool,
-}
-
-/// The workspace root for someone who stands in `folder`: the nearest folder going up that has a
-/// `pipe.yaml` with a `workspace:` key, or a `pipelines/` folder with a pipeline file; without
-/// one, the nearest with any `pipe.yaml`.
-///
-/// # Errors
-///
-/// When there is no pipeline file on the way up.
-pub fn find_root(folder: &Path) -> Result<PathBuf, LoadError> {
-    let is_root = |folder: &&Path| says_workspace(folder) || has_pipelines(folder);
-    let root = folder
-        .ancestors()
-        .find(is_root)
-        .or_else(|| folder.ancestors().find(|folder| file_in(folder).is_some()));
-    root.map(Path::to_path_buf)
-        .ok_or_else(|| LoadError::NoWorkspace {
-            folder: folder.display().to_string(),
-        })
-}
-
-/// The `pipe.yaml` or `pipe.yml` of a folder.
-fn file_in(folder: &Path) -> Option<PathBuf> {
-    ENDINGS
-        .iter()
-        .map(|ending| folder.join(format!("pipe.{ending}")))
-        .find(|path| path.is_file())
-}
-
-fn says_workspace(folder: &Path) -> bool {
-    file_in(folder).is_some_and(|file| has_key(&file, &["workspace"]))
-}
-
-/// Other tools have folders of this name, so one of its files must look like a pipeline file.
-fn has_pipelines(folder: &Path) -> bool {
-    let Ok(entries) = std::fs::read_dir(folder.join("pipelines")) else {
-        return false;
-    };
-    entries.flatten().any(|entry| {
-        let path = entry.path();
-        let is_yaml = path
-            .extension()
-            .is_some_and(|ending| ENDINGS.iter().any(|known| ending == *known));
-        is_yaml && path.is_file() && has_key(&path, &["steps", "targets", "extends"])
-    })
-}
-
-/// Whether a line of the file begins with one of these keys. Looks at the text alone, so that a
-/// broken file still makes a root, and its fault is told.
-fn has_key(path: &Path, keys: &[&str]) -> bool {
-    let Ok(bytes) = std::fs::read(path) else {
-        return false;
-    };
-    let text = String::from_utf8_lossy(&bytes);
-    text.trim_start_matches('\u{feff}').lines().any(|line| {
-        keys.iter().any(|key| {
-            line.strip_prefix(key)
-                .is_some_and(|rest| rest.trim_start().starts_with(':'))
-        })
-    })
-}
 
 /// Reads the workspace at `root`. Nothing stops at the first mistake.
 pub fn load(root: &Path) -> Loaded {
@@ -180,26 +36,6 @@ pub fn load(root: &Path) -> Loaded {
 struct Document {
     document: PipelineDoc,
     place: Place,
-}
-
-/// The files that [`find_root`] looks for on the way from `folder` up; `None` where it also has to
-/// look into files to tell.
-pub fn looked_at_for_root(folder: &Path, root: &Path) -> Option<Vec<PathBuf>> {
-    // A root that says so itself ends the search; for any other it goes on to the top.
-    let ends = says_workspace(root) || has_pipelines(root);
-    let above = if ends { root.parent() } else { None };
-    let mut paths = Vec::new();
-    for folder in folder
-        .ancestors()
-        .take_while(|folder| Some(*folder) != above)
-    {
-        paths.extend(ENDINGS.map(|ending| folder.join(format!("pipe.{ending}"))));
-        paths.push(folder.join("pipelines"));
-        if folder != root && folder.join("pipelines").exists() {
-            return None;
-        }
-    }
-    Some(paths)
 }
 
 struct Loader {
@@ -484,73 +320,4 @@ fn read_regular(path: &Path) -> std::io::Result<Vec<u8>> {
         .take(LARGEST)
         .read_to_end(&mut bytes)?;
     Ok(bytes)
-}
-
-/// What expressions may ask of the world. Git and the file system are asked only when one does.
-pub fn facts(
-    root: &Path,
-    settings: &Settings,
-    env: &sys::env::Environment,
-    assignments: BTreeMap<String, String>,
-) -> Facts {
-    let ignore = Ignore::new(&settings.ignore).unwrap_or_default();
-    let (git_root, files_root) = (root.to_path_buf(), root.to_path_buf());
-    let git = OnceLock::new();
-    let text = |text: &std::ffi::OsStr| text.to_str().map(str::to_owned);
-    Facts {
-        root: root.to_path_buf(),
-        os: sys::host::os().to_owned(),
-        arch: sys::host::arch().to_owned(),
-        cpus: sys::host::cpus(),
-        env: env
-            .iter()
-            .filter_map(|(name, value)| Some((text(name)?, text(value)?)))
-            .collect(),
-        assignments,
-        made: OnceLock::new(),
-        git: Box::new(move || git.get_or_init(|| git_facts(&git_root)).clone()),
-        files: Box::new(move |pattern| {
-            list(
-                &files_root,
-                std::slice::from_ref(pattern),
-                &ignore,
-                Want::Files,
-            )
-            .unwrap_or_default()
-        }),
-    }
-}
-
-/// `git.*`.
-fn git_facts(root: &Path) -> BTreeMap<String, String> {
-    let git = sys::git::Git::new(root);
-    let dirty = git
-        .dirty()
-        .map_or_else(|| sys::git::UNKNOWN.to_owned(), |dirty| dirty.to_string());
-    BTreeMap::from([
-        ("commit".to_owned(), git.commit().to_owned()),
-        ("short".to_owned(), git.short().to_owned()),
-        ("branch".to_owned(), git.branch().to_owned()),
-        ("tag".to_owned(), git.tag().to_owned()),
-        ("dirty".to_owned(), dirty),
-    ])
-}
-
-/// `stamp.*`, as of now. `epoch` is `SOURCE_DATE_EPOCH`, where the caller sets it.
-pub fn stamps(root: &Path, epoch: Option<&str>) -> BTreeMap<String, String> {
-    let git = sys::git::Git::new(root);
-    let seconds = epoch
-        .and_then(|epoch| epoch.parse().ok())
-        .map(std::time::Duration::from_secs);
-    let time = seconds.map_or_else(sys::clock::wall, |seconds| {
-        std::time::SystemTime::UNIX_EPOCH + seconds
-    });
-    BTreeMap::from([
-        ("commit".to_owned(), git.commit().to_owned()),
-        ("short".to_owned(), git.short().to_owned()),
-        ("branch".to_owned(), git.branch().to_owned()),
-        ("tag".to_owned(), git.tag().to_owned()),
-        ("version".to_owned(), git.describe().to_owned()),
-        ("time".to_owned(), sys::clock::rfc3339(time)),
-    ])
 }

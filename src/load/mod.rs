@@ -1,0 +1,43 @@
+//! Finds and reads pipeline files: from a folder to a workspace, with all that is wrong with it.
+//!
+//! The only room that reads pipeline files: `root` finds the workspace, `discover` its files. It
+//! also gathers what expressions may ask of the world (`facts`).
+
+mod discover;
+mod error;
+mod facts;
+mod root;
+
+use std::path::PathBuf;
+
+pub use discover::load;
+pub use error::LoadError;
+pub use facts::{facts, stamps};
+pub use root::{find_root, looked_at_for_root};
+
+use crate::model::{ModelError, Workspace};
+use crate::parse::ParseError;
+use crate::source::SourceMap;
+
+/// The two spellings of a pipeline file's ending.
+const ENDINGS: [&str; 2] = ["yaml", "yml"];
+
+/// A workspace and all that is wrong with its files.
+#[derive(Debug, Default)]
+pub struct Loaded {
+    /// The workspace, without what could not be read.
+    pub workspace: Workspace,
+    /// The texts, for reports.
+    pub sources: SourceMap,
+    /// What is wrong with files and folders.
+    pub load: Vec<LoadError>,
+    /// What is wrong with texts.
+    pub parse: Vec<ParseError>,
+    /// What is wrong with what they say.
+    pub model: Vec<ModelError>,
+    /// Files and folders that the workspace depends on, there or not there; `None` where they
+    /// cannot be listed.
+    pub looked_at: Option<Vec<PathBuf>>,
+    /// A file gave no steps for its mistakes: what others miss may be in it.
+    pub doubtful: bool,
+}
