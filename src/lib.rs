@@ -17,6 +17,7 @@ pub mod exec;
 pub mod expand;
 pub mod glob;
 pub mod graph;
+pub mod init;
 pub mod load;
 pub mod model;
 pub mod parse;

@@ -28,11 +28,12 @@ use Of::{All, Only};
 const TEMPLATES: [&str; 4] = ["FillError", "Late", "Piece", "Template"];
 
 /// Each room and the rooms that it may know, besides the base.
-const ROOMS: [(&str, &[Of]); 14] = [
+const ROOMS: [(&str, &[Of]); 15] = [
     ("parse", &[]),
     ("event", &[]),
     ("glob", &[]),
     ("sys", &[]),
+    ("init", &[]),
     ("model", &[All("parse"), All("glob")]),
     (
         "load",
@@ -79,7 +80,7 @@ const ROOMS: [(&str, &[Of]); 14] = [
 const KNOW_ALL: [&str; 2] = ["cli", "lib"];
 
 /// Packages, and the only places that may name them.
-const PACKAGES: [(&str, &[&str]); 11] = [
+const PACKAGES: [(&str, &[&str]); 12] = [
     ("petgraph", &["graph/"]),
     ("granit_parser", &["parse/yaml.rs"]),
     ("clap", &["cli/"]),
@@ -91,6 +92,7 @@ const PACKAGES: [(&str, &[&str]); 11] = [
     ("rayon", &["cache/", "exec/"]),
     ("minijinja", &["expand/"]),
     ("indicatif", &["report/"]),
+    ("toml", &["init/"]),
 ];
 
 /// The most lines that a file may have.

@@ -63,6 +63,8 @@ enum Typed {
     Log(LogArgs),
     /// Remove outputs (only what records say the steps made)
     Clean(CleanArgs),
+    /// Write a first pipeline file for what is in the folder
+    Init(InitArgs),
     /// The JSON Schema of pipeline files
     Schema(SchemaArgs),
     /// Completions for a shell
@@ -85,6 +87,7 @@ pub(crate) enum Command {
     Graph(GraphArgs),
     Log(LogArgs),
     Clean(CleanArgs),
+    Init(InitArgs),
     Schema(SchemaArgs),
     Completions(CompletionsArgs),
     Man,
@@ -281,6 +284,14 @@ pub(crate) struct CleanArgs {
     pub(crate) dry_run: bool,
 }
 
+/// `pipe init`.
+#[derive(ClapArgs, Clone, Debug, Default)]
+pub(crate) struct InitArgs {
+    /// Also write a Makefile with which `make prod` is `pipe run prod`
+    #[arg(long)]
+    pub(crate) make_shim: bool,
+}
+
 /// `pipe schema`.
 #[derive(ClapArgs, Clone, Debug, Default)]
 pub(crate) struct SchemaArgs {
@@ -325,6 +336,7 @@ impl Args {
             Typed::Graph(args) => Command::Graph(args),
             Typed::Log(args) => Command::Log(args),
             Typed::Clean(args) => Command::Clean(args),
+            Typed::Init(args) => Command::Init(args),
             Typed::Schema(args) => Command::Schema(args),
             Typed::Completions(args) => Command::Completions(args),
             Typed::Man => Command::Man,

@@ -10,6 +10,7 @@ mod compiled;
 mod diagnose;
 mod exit;
 mod graph;
+mod init;
 mod list;
 mod log;
 mod options;
@@ -56,6 +57,7 @@ pub fn main(words: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Graph(args) => graph::graph(&around, &args),
         Command::Log(args) => log::log(&around, &args),
         Command::Clean(args) => clean::clean(&around, &args),
+        Command::Init(args) => init::init(&around, &args),
         Command::Schema(args) => schema::schema(&args),
         Command::Completions(args) => packaging::completions(&args),
         Command::Man => packaging::man(),

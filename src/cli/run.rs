@@ -7,8 +7,8 @@ use super::args::{Output, RunArgs};
 use super::compiled;
 use super::exit::{Exit, refuse};
 use super::options::{self, Surroundings};
-use super::output;
 use super::session::{Planned, Session, tell};
+use super::{output, schema};
 use crate::cache::{Cache, CacheOptions};
 use crate::event::{self, Event, RunFinished, RunOutcome, Sink};
 use crate::exec::{self, Cancel, RunOptions};
@@ -139,6 +139,7 @@ fn run_planned(ready: &Ready, args: &RunArgs, jobs: usize) -> Exit {
     // Not given back piece by piece either.
     std::mem::forget(cache);
     keep_runs(&ready.state_dir().join("runs"));
+    schema::provide(&ready.state_dir());
     match (cancel.exit_code(), ended.outcome) {
         (Some(code), _) => Exit::Signal(code),
         (None, RunOutcome::Ok) => Exit::Good,

@@ -1,8 +1,12 @@
 //! `pipe schema`: the JSON Schemas, generated from the types.
 
+use std::path::Path;
+
 use super::args::{SchemaArgs, SchemaKind};
 use super::exit::Exit;
 use super::output;
+use crate::init::SCHEMA_NAME;
+use crate::sys::fs::{FsError, create_dir_all, write_atomic, write_new};
 
 pub(super) fn schema(args: &SchemaArgs) -> Exit {
     output::json(&match args.which {
@@ -10,4 +14,21 @@ pub(super) fn schema(args: &SchemaArgs) -> Exit {
         SchemaKind::Events => crate::event::events_schema(),
     });
     Exit::Good
+}
+
+/// Writes the schema of pipeline files beside what else `pipe` keeps in a workspace: files written
+/// by `pipe init` name it, so that an editor finds it without a network.
+pub(super) fn keep(state_dir: &Path) -> Result<(), FsError> {
+    create_dir_all(state_dir)?;
+    let text = format!("{:#}\n", crate::parse::schema::pipeline_schema());
+    write_atomic(&state_dir.join(SCHEMA_NAME), text.as_bytes())?;
+    write_new(&state_dir.join(".gitignore"), b"*\n").map(drop)
+}
+
+/// Writes it where it is missing, as in a fresh checkout. Where that cannot be, it is only an
+/// editor that knows less.
+pub(super) fn provide(state_dir: &Path) {
+    if !state_dir.join(SCHEMA_NAME).exists() {
+        let _ = keep(state_dir);
+    }
 }

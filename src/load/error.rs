@@ -13,7 +13,7 @@ pub enum LoadError {
     #[error("no pipeline file in `{folder}` or above it")]
     #[diagnostic(
         code(pipe::load::no_workspace),
-        help("write a `pipe.yaml`, or name the folder that has one with `-C DIR`")
+        help("`pipe init` writes a first `pipe.yaml`; `-C DIR` names the folder that has one")
     )]
     NoWorkspace {
         /// Where the search began.

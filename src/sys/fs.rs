@@ -175,6 +175,17 @@ pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), FsError> {
     file.persist().map(drop)
 }
 
+/// Writes `path` whole, unless something is there: whether it did.
+pub fn write_new(path: &Path, bytes: &[u8]) -> Result<bool, FsError> {
+    let mut file = TempFile::beside(path, false)?;
+    file.write(bytes)?;
+    match file.file.persist_noclobber(path) {
+        Ok(_) => Ok(true),
+        Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+        Err(error) => Err(FsError::new("write", path, error.error)),
+    }
+}
+
 /// Copies a regular file whole or not at all, with mode 0666 (0777 for `exec`) less the umask.
 pub fn copy(from: &Path, to: &Path, exec: bool) -> Result<(), FsError> {
     let mut source = open_regular(from)?;
