@@ -141,6 +141,8 @@ impl fmt::Display for Location {
 #[derive(Debug, Default)]
 pub struct SourceMap {
     files: Vec<SourceFile>,
+    /// The position of the first file.
+    first: u32,
 }
 
 impl SourceMap {
@@ -148,11 +150,7 @@ impl SourceMap {
     pub fn add(&mut self, path: PathBuf, text: impl Into<Arc<str>>) -> Option<&SourceFile> {
         let text = text.into();
         // One position more than the text, so that an empty span at the end belongs to one file.
-        let base = self.files.last().map_or(Some(0), |last| {
-            last.base
-                .checked_add(last.text.len() as u32)?
-                .checked_add(1)
-        })?;
+        let base = self.end()?;
         base.checked_add(u32::try_from(text.len()).ok()?)?;
         self.files.push(SourceFile {
             path,
@@ -161,6 +159,30 @@ impl SourceMap {
             lines: OnceLock::new(),
         });
         self.files.last()
+    }
+
+    /// The position behind all files.
+    fn end(&self) -> Option<u32> {
+        let Some(last) = self.files.last() else {
+            return Some(self.first);
+        };
+        let text_end = last.base.checked_add(last.text.len() as u32)?;
+        text_end.checked_add(1)
+    }
+
+    /// A map for files that are read later: its positions begin behind those of this one.
+    #[must_use]
+    pub fn continued(&self) -> Self {
+        Self {
+            files: Vec::new(),
+            first: self.end().unwrap_or(u32::MAX),
+        }
+    }
+
+    /// Takes in the files of a map that continues this one; that one goes on behind them.
+    pub fn take_in(&mut self, later: &mut Self) {
+        self.files.append(&mut later.files);
+        *later = self.continued();
     }
 
     /// The file that `span` lies in.

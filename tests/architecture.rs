@@ -42,7 +42,7 @@ const ROOMS: [(&str, &[Of]); 15] = [
             All("glob"),
             All("sys"),
             All("model"),
-            Only("expand", &["Facts"]),
+            Only("expand", &["EnvFile", "Facts"]),
         ],
     ),
     ("expand", &[All("model"), All("parse"), All("glob")]),

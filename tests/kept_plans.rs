@@ -12,10 +12,17 @@ const MEMBER: &str =
 fn kept() -> Sandbox {
     let sandbox = Sandbox::with(ROOT);
     sandbox.write("members/api/pipe.yaml", MEMBER);
+    kept_when_rested(&sandbox);
+    sandbox
+}
+
+/// Runs until the plan is kept, or kept anew.
+fn kept_when_rested(sandbox: &Sandbox) {
+    let _ = sandbox.shell("rm -rf .pipe/plans").exits(0);
     for _ in 0..1000 {
-        assert_eq!(said(&sandbox, ""), "first nobody");
-        if plans(&sandbox) == 1 {
-            return sandbox;
+        assert_eq!(said(sandbox, ""), "first nobody");
+        if plans(sandbox) == 1 {
+            return;
         }
     }
     panic!("no plan was kept");
@@ -130,4 +137,22 @@ fn damage_is_a_miss() {
         std::fs::write(&plan, &flipped).unwrap();
         assert_eq!(said(&sandbox, ""), "first nobody", "flipped at {place}");
     }
+}
+
+#[test]
+fn a_dotenv_file_is_seen() {
+    let sandbox = Sandbox::with(
+        "env_files: [.env, { path: more.env, optional: true }]\ntargets: { default: [say] }\nsteps:\n  say: { run: echo first $WHO }\n",
+    );
+    sandbox.write(".env", "WHO=nobody\n");
+    kept_when_rested(&sandbox);
+    sandbox.write(".env", "WHO=me\n");
+    assert_eq!(said(&sandbox, ""), "first me");
+    sandbox.write(".env", "WHO=nobody\n");
+    kept_when_rested(&sandbox);
+    sandbox.write("more.env", "WHO=you\n");
+    assert_eq!(said(&sandbox, ""), "first you");
+    sandbox.remove("more.env");
+    sandbox.remove(".env");
+    assert!(said(&sandbox, "").contains("`.env` does not exist"));
 }

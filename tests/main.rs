@@ -5,6 +5,7 @@
 //! | `cases` | the transcripts in `diagnostics/`, `plans/` and `stories/` (README.md says how to read them) |
 //! | `run` | what a transcript cannot say: two runs at once, signals, streams apart |
 //! | `codes` | every error code has a case |
+//! | `environment` | what a cached step sees of the caller, and the page that says so |
 //! | `kept_plans` | a plan from an earlier run is used only while it is still true |
 //! | `schema` | the files in `schema/` are those of the program, and hold for every pipeline file |
 //! | `architecture` | who may know whom |
@@ -17,6 +18,7 @@
 mod architecture;
 mod cases;
 mod codes;
+mod environment;
 mod kept_plans;
 mod run;
 mod schema;

@@ -42,6 +42,8 @@ pub struct Action {
     pub env: BTreeMap<String, Option<String>>,
     /// Names of variables that are handed through.
     pub pass_env: BTreeSet<String>,
+    /// Names of secrets.
+    pub secrets: Vec<String>,
     /// Operating system and processor, as Go spells them.
     pub platform: (String, String),
     /// Sources and outputs of needed steps; sorted by path, without doubles.
@@ -75,6 +77,7 @@ impl Action {
             env,
             path,
             pass_env,
+            secrets,
             env_policy,
             outputs,
             salt,
@@ -105,6 +108,7 @@ impl Action {
             dir: dir.clone(),
             env: environment(env, late)?,
             pass_env: pass_env.iter().cloned().collect(),
+            secrets: secrets.clone(),
             platform: (host::os().to_owned(), host::arch().to_owned()),
             inputs,
             outputs: outputs.clone(),
@@ -127,6 +131,7 @@ impl Action {
             dir,
             env,
             pass_env,
+            secrets,
             platform: (os, arch),
             inputs,
             outputs,
@@ -150,6 +155,10 @@ impl Action {
         to.list(Field::Path, path.iter().map(RelPath::as_bytes));
         to.each(Field::Verify, verify, push_check);
         to.list(Field::Salt, salt);
+        // A key from before there were secrets is still the key of a step without.
+        if !secrets.is_empty() {
+            to.list(Field::Secrets, secrets);
+        }
         to.finish()
     }
 

@@ -53,11 +53,13 @@ pub enum Field {
     Verify = 14,
     /// Words that only make keys differ.
     Salt = 15,
+    /// Names of secrets; not there where there are none.
+    Secrets = 16,
 }
 
 impl Field {
     /// All fields, in the order in which they are encoded.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Command,
         Self::Args,
         Self::Dir,
@@ -71,6 +73,7 @@ impl Field {
         Self::Path,
         Self::Verify,
         Self::Salt,
+        Self::Secrets,
     ];
 
     fn of_tag(tag: u8) -> Option<Self> {

@@ -21,6 +21,8 @@ pub enum MissReason {
     Off,
     /// The step does not say what it reads.
     Undeclared,
+    /// It has secrets and does not ask to be cached.
+    Secrets,
     /// Everything is to run (`-B`).
     Forced,
     /// The result in the store names another workspace's path.
@@ -124,6 +126,7 @@ impl MissReason {
             Self::Forgotten => "forgotten",
             Self::Off => "cache_off",
             Self::Undeclared => "undeclared",
+            Self::Secrets => "secrets",
             Self::Forced => "forced",
             Self::Bound { .. } => "bound",
             Self::Output { .. } => "output",
@@ -149,6 +152,7 @@ impl MissReason {
             | Self::Forgotten
             | Self::Off
             | Self::Undeclared
+            | Self::Secrets
             | Self::Forced => None,
         }
     }
@@ -191,6 +195,7 @@ impl MissReason {
             }
             Self::Off => "`cache: off`: it always runs".to_owned(),
             Self::Undeclared => "it does not declare `sources`: it always runs".to_owned(),
+            Self::Secrets => "it has `secrets` and no `cache`: it always runs".to_owned(),
             Self::Forced => "everything was asked to run again".to_owned(),
             Self::Bound { root } => {
                 format!("the stored result holds the path `{}`", root.display())

@@ -7,7 +7,7 @@
 //! | 1 | commands after expansion (stamps as placeholders), shell words, `"$@"` | `command`, `args` |
 //! | 2 | working folder, workspace-relative | `dir` |
 //! | 3 | declared environment, by value | `env` |
-//! | 4 | names of `pass_env` | `pass_env` |
+//! | 4 | names of `pass_env` and `secrets` | `pass_env`, `secrets` |
 //! | 5 | platform: os, arch | `platform` |
 //! | 7 | inputs: sources and outputs of needed steps, one sorted list of (path, kind, exec, digest) | `input` |
 //! | 9 | declared outputs with their flags | `output` |

@@ -20,6 +20,7 @@ pub(super) fn word(field: Field) -> &'static str {
         Field::Path => "path",
         Field::Verify => "verify",
         Field::Salt => "salt",
+        Field::Secrets => "secrets",
     }
 }
 

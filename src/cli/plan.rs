@@ -89,7 +89,13 @@ pub(super) fn look_ahead(
         read_store: !force,
     };
     let cache = Cache::open(options, &planned.plan).map_err(|error| refuse(&error.to_string()))?;
-    let decisions = decide(&planned.plan, &cache, force);
+    let decisions = decide(&planned.plan, &cache, &around.env, force);
+    for decision in &decisions {
+        let name = &planned.plan.steps[decision.step].name;
+        for warning in &decision.warnings {
+            output::err(&format!("warning: {name}: {warning}\n"));
+        }
+    }
     Ok(Ahead {
         plan: planned.plan,
         cache,
@@ -198,6 +204,7 @@ pub(super) fn as_json(ahead: &Ahead, decision: &Decision) -> serde_json::Value {
         "unless": unless,
         "error": match &decision.answer { Answer::Fail(reason) => Some(reason), _ => None },
         "why": decision.why,
+        "warnings": decision.warnings,
         "key": decision.key,
         "needs": names(&step.needs),
         "after": names(&step.after),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::diagnose::{Finding, events, is_error};
 use super::exit::{Exit, refuse};
@@ -11,7 +12,7 @@ use crate::cache::{Cache, CacheOptions};
 use crate::event;
 use crate::expand::{ExpandError, Facts};
 use crate::graph::{GraphError, Linked, Request, SelectError, StepGraph, Wanted, link, select};
-use crate::load::{Loaded, facts, find_root, load};
+use crate::load::{EnvFiles, Loaded, facts, find_root, load};
 use crate::model::Pipeline;
 use crate::path::RelPath;
 use crate::plan::{self, Plan};
@@ -26,6 +27,8 @@ pub(super) struct Session<'a> {
     pub(super) member: Option<RelPath>,
     /// What is wrong with files, before anything was asked for.
     pub(super) findings: Vec<Finding>,
+    /// The dotenv files that were asked for.
+    env_files: Arc<EnvFiles>,
     /// Whether what is missing may be missing only because a file could not be read.
     doubtful: bool,
 }
@@ -71,12 +74,14 @@ impl<'a> Session<'a> {
                 .map(|error| Box::new(error) as Finding),
         );
         let member = member(&root, &around.folder, &loaded);
+        let env_files = Arc::new(EnvFiles::new(&root, &loaded.sources));
         Ok(Self {
             around,
             root,
             loaded,
             member,
             findings,
+            env_files,
             doubtful,
         })
     }
@@ -94,6 +99,7 @@ impl<'a> Session<'a> {
             settings,
             &self.around.env,
             assignments.into_iter().collect(),
+            Arc::clone(&self.env_files),
         )
     }
 
@@ -133,6 +139,10 @@ impl<'a> Session<'a> {
             expand,
             errors,
         } = link(&self.loaded.workspace, facts, wanted);
+        let looked_at = self.env_files.hand_over(&mut self.loaded.sources);
+        if let Some(paths) = &mut self.loaded.looked_at {
+            paths.extend(looked_at);
+        }
         let (doubtful, findings) = (self.doubtful, &mut self.findings);
         findings.extend(
             expand

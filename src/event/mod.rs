@@ -191,6 +191,8 @@ pub enum FailureKind {
     Signal,
     /// A check of `requires` did not hold.
     Requires,
+    /// A secret is not set, or too short to be masked.
+    Secrets,
     /// A check of `verify` did not hold.
     Verify,
     /// A declared output is missing or of the wrong kind.

@@ -1,8 +1,10 @@
 //! What a run would do, step by step, without doing it: for `plan`, `-n`, `-q` and `why`. Changes
 //! nothing on disk and starts no process.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
 
+use super::environment::Caller;
 use super::reasons::reasons;
 use super::worker::in_full;
 use crate::cache::{Cache, Made, MissReason, Prepared, Upstream};
@@ -20,7 +22,7 @@ pub struct Decision {
     pub why: Vec<Reason>,
     /// Its key in hex, where it is known.
     pub key: Option<String>,
-    /// Things to tell: globs that match nothing.
+    /// Things to tell: globs that match nothing, secrets that are not set.
     pub warnings: Vec<String>,
 }
 
@@ -77,15 +79,21 @@ impl Decision {
     }
 }
 
-/// What [`super::run`] would do with each step of `plan`, in the plan's order. With `force` it
-/// would run everything.
-pub fn decide(plan: &Plan, cache: &Cache, force: bool) -> Vec<Decision> {
+/// What [`super::run`] would do with each step of `plan`, in the plan's order, with the caller's
+/// environment `caller`. With `force` it would run everything.
+pub fn decide(
+    plan: &Plan,
+    cache: &Cache,
+    caller: &BTreeMap<OsString, OsString>,
+    force: bool,
+) -> Vec<Decision> {
+    let caller = Caller::new(caller);
     let mut made: Vec<Option<Made>> = Vec::with_capacity(plan.steps.len());
     let mut decisions = Vec::with_capacity(plan.steps.len());
     for (ix, step) in plan.steps.iter().enumerate() {
         let open = inputs(step).filter(|need| made[*need].is_none() && !plan.steps[*need].skip);
         let open: BTreeSet<StepIx> = open.collect();
-        let (decision, result) = if step.skip {
+        let (mut decision, result) = if step.skip {
             (Decision::new(ix, Answer::Skipped), None)
         } else if open.is_empty() {
             let upstream = inputs(step).filter_map(|need| Some((need, made[need].as_ref()?)));
@@ -93,6 +101,9 @@ pub fn decide(plan: &Plan, cache: &Cache, force: bool) -> Vec<Decision> {
         } else {
             (unsure(ix, plan, open, force), None)
         };
+        if !decision.answer.is_nothing() {
+            decision.warnings.extend(caller.bad_secret(step));
+        }
         made.push(result);
         decisions.push(decision);
     }
@@ -159,6 +170,7 @@ fn unsure(ix: StepIx, plan: &Plan, open: BTreeSet<StepIx>, force: bool) -> Decis
         (true, _) => reasons(&[MissReason::Forced]),
         (_, CacheMode::Off) => reasons(&[MissReason::Off]),
         (_, CacheMode::Undeclared) => reasons(&[MissReason::Undeclared]),
+        (_, CacheMode::Secrets) => reasons(&[MissReason::Secrets]),
         (_, CacheMode::Shared | CacheMode::Local) => {
             let why = open.iter().map(first).collect();
             let answer = Answer::RunUnless(open.into_iter().collect());

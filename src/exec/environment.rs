@@ -1,7 +1,7 @@
 //! What a step's processes see of variables.
 //!
 //! From below to above: what the caller's environment hands through (everything, or for
-//! `EnvPolicy::Strict` the list [`HANDED_THROUGH`] and the step's `pass_env`), the fixed base
+//! `EnvPolicy::Strict` the list [`HANDED_THROUGH`] and the step's `pass_env`), its `secrets`, the fixed base
 //! ([`BASE_ENV`]), hints about colours, the step's `env`, and its `path` in front of `PATH`. What
 //! is handed through is in no key. Knows no process and no cache state.
 
@@ -10,6 +10,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::Path;
 use std::sync::OnceLock;
 
+use super::mask::SHORTEST;
 use crate::cache::BASE_ENV;
 use crate::expand::{FillError, Late};
 use crate::path::to_os;
@@ -42,6 +43,27 @@ impl<'a> Caller<'a> {
             variables.extend(self.those(asked));
         }
         variables
+    }
+
+    /// The values of the step's secrets, as far as they are set.
+    pub(super) fn secrets(&self, step: &PlanStep) -> impl Iterator<Item = (&OsString, &OsString)> {
+        let all = self.all;
+        let names = step.secrets.clone().into_iter().map(OsString::from);
+        names.filter_map(move |name| all.get_key_value(&name))
+    }
+
+    /// Why the step's secrets cannot be used, if that is so.
+    pub(super) fn bad_secret(&self, step: &PlanStep) -> Option<String> {
+        step.secrets.iter().find_map(|name| {
+            match self.all.get(OsStr::new(name)).map(|value| value.len()) {
+                None => Some(format!("the secret `{name}` is not set")),
+                Some(0) => Some(format!("the secret `{name}` is empty")),
+                Some(length) if length < SHORTEST => Some(format!(
+                    "the secret `{name}` is shorter than {SHORTEST} bytes: it could not be masked"
+                )),
+                Some(_) => None,
+            }
+        })
     }
 
     fn under(&self, policy: EnvPolicy) -> &Variables {
@@ -118,8 +140,11 @@ pub(super) fn environment(
     color: bool,
 ) -> Result<Variables, FillError> {
     let mut variables = caller.handed_through(step);
+    let secrets = caller.secrets(step);
+    variables.extend(secrets.map(|(name, value)| (name.clone(), value.clone())));
     for (name, value) in BASE_ENV {
-        if !step.pass_env.iter().any(|passed| passed == name) {
+        let asked = step.pass_env.iter().chain(&step.secrets);
+        if !asked.into_iter().any(|asked| asked == name) {
             variables.insert(name.into(), value.into());
         }
     }

@@ -24,6 +24,7 @@ pub(super) fn step(name: &str, script: &str) -> PlanStep {
         env: Default::default(),
         path: Vec::new(),
         pass_env: Vec::new(),
+        secrets: Vec::new(),
         env_policy: EnvPolicy::Strict,
         sources: None,
         outputs: Vec::new(),

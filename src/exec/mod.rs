@@ -6,7 +6,7 @@
 //! | `coordinator` | the one loop that owns all state of a run and tells all events |
 //! | `worker` | the story of one step that has to run, on a thread of the jobs pool |
 //! | `environment`, `scripts`, `checks` | what a step's processes get, and what must hold around them |
-//! | `output` | what processes print: to the log, and live to the coordinator |
+//! | `output`, `mask` | what processes print: without secrets to the log, and live to the coordinator |
 //! | `decide` | what a run would do, without doing it |
 //!
 //! A step that fails is an outcome here, never an `Err`. This room knows `plan`, `cache`,
@@ -20,6 +20,7 @@ mod error;
 mod failure;
 #[cfg(test)]
 mod fixture;
+mod mask;
 mod messages;
 mod output;
 mod reasons;

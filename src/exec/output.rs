@@ -5,14 +5,15 @@
 //! `LOG.streams`, which is there only if
 //! standard error was used, tells which of them came from where: records of one byte (0 standard
 //! output, 1 standard error) and a length (u64, little endian). A log that cannot be written is a
-//! note, never a failure. Knows no process.
+//! note, never a failure. Secrets are masked before anything else sees the bytes. Knows no process.
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+use super::mask::{Forms, Masker};
 use super::messages::Messenger;
-use crate::event::{self, StepOutput};
+use crate::event::{self, StepFinished, StepOutput};
 use crate::process::{OutputSink, Stream};
 use crate::sys::fs::{self, FsError};
 
@@ -31,7 +32,15 @@ pub(super) struct StepLog<'a> {
     is_made: bool,
     streams: Streams,
     live: Option<Live<'a>>,
+    mask: Option<Mask>,
     note: Option<String>,
+}
+
+/// Takes secrets out of both streams.
+struct Mask {
+    forms: Forms,
+    /// By the number of the stream.
+    maskers: [Masker; 2],
 }
 
 /// The file of a log.
@@ -46,8 +55,8 @@ enum Text {
 
 impl<'a> StepLog<'a> {
     /// A log that will be at `path` once something is printed; `live` takes the pieces for those
-    /// who look on.
-    pub(super) fn new(path: PathBuf, live: Option<Live<'a>>) -> Self {
+    /// who look on. Nothing of `secrets` gets there.
+    pub(super) fn new(path: PathBuf, live: Option<Live<'a>>, secrets: Forms) -> Self {
         let streams = Streams {
             path: streams_path(&path),
             file: None,
@@ -59,6 +68,10 @@ impl<'a> StepLog<'a> {
             is_made: false,
             streams,
             live,
+            mask: (!secrets.is_empty()).then(|| Mask {
+                forms: secrets,
+                maskers: Default::default(),
+            }),
             note: None,
         }
     }
@@ -82,6 +95,7 @@ impl<'a> StepLog<'a> {
 
     /// The end of it: what is held back is written. Says what could not be.
     pub(super) fn close(&mut self) -> Option<String> {
+        self.let_go();
         if let Some(live) = &mut self.live {
             live.flush();
         }
@@ -90,6 +104,39 @@ impl<'a> StepLog<'a> {
         }
         self.text = Text::Closed;
         self.note.take()
+    }
+
+    /// What was held back as the possible beginning of a secret.
+    fn let_go(&mut self) {
+        for stream in [Stream::Stdout, Stream::Stderr] {
+            let Some(Mask { forms, maskers }) = &mut self.mask else {
+                return;
+            };
+            let rest = maskers[index(stream)].finish(forms);
+            self.keep(stream, &rest);
+        }
+    }
+
+    /// To the log, and to those who look on.
+    fn keep(&mut self, stream: Stream, bytes: &[u8]) {
+        if bytes.is_empty() {
+            return;
+        }
+        if let Err(error) = self.write(stream, bytes) {
+            self.fail(&error);
+        }
+        if let Some(live) = &mut self.live {
+            live.take(stream, bytes);
+        }
+    }
+
+    /// Takes the step's secrets out of what is said of its end.
+    pub(super) fn without_secrets(&self, finished: &mut StepFinished) {
+        let Some(mask) = &self.mask else { return };
+        let texts = finished.message.iter_mut().chain(&mut finished.command);
+        for text in texts.chain(&mut finished.notes) {
+            *text = mask.forms.mask(text);
+        }
     }
 
     fn write(&mut self, stream: Stream, bytes: &[u8]) -> Result<(), FsError> {
@@ -115,13 +162,18 @@ impl<'a> StepLog<'a> {
 
 impl OutputSink for StepLog<'_> {
     fn take(&mut self, stream: Stream, bytes: &[u8]) {
-        if let Err(error) = self.write(stream, bytes) {
-            self.fail(&error);
-        }
-        if let Some(live) = &mut self.live {
-            live.take(stream, bytes);
+        match &mut self.mask {
+            None => self.keep(stream, bytes),
+            Some(Mask { forms, maskers }) => {
+                let masked = maskers[index(stream)].push(forms, bytes);
+                self.keep(stream, &masked);
+            }
         }
     }
+}
+
+fn index(stream: Stream) -> usize {
+    usize::from(stream == Stream::Stderr)
 }
 
 fn streams_path(log: &Path) -> PathBuf {
@@ -197,7 +249,7 @@ impl<'a> Live<'a> {
     }
 
     fn take(&mut self, stream: Stream, bytes: &[u8]) {
-        let held = &mut self.held[usize::from(stream == Stream::Stderr)].1;
+        let held = &mut self.held[index(stream)].1;
         held.extend_from_slice(bytes);
         let cut = cut(held);
         let rest = held.split_off(cut);
@@ -278,7 +330,7 @@ mod tests {
     fn logged(pieces: &[(Stream, &str)]) -> (String, Option<Vec<(u8, u64)>>) {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("log");
-        let mut log = StepLog::new(path.clone(), None);
+        let mut log = StepLog::new(path.clone(), None, Forms::default());
         pieces
             .iter()
             .for_each(|(stream, text)| log.take(*stream, text.as_bytes()));
@@ -309,9 +361,25 @@ mod tests {
     }
 
     #[test]
+    fn secrets_do_not_reach_the_log() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("log");
+        let mut log = StepLog::new(path.clone(), None, Forms::of([&b"hunter2"[..]]));
+        for (stream, text) in [(OUT, "a hunt"), (ERR, "hun"), (OUT, "er2 b"), (ERR, "t")] {
+            log.take(stream, text.as_bytes());
+        }
+        assert_eq!(log.close(), None);
+        assert_eq!(std::fs::read_to_string(path).unwrap(), "a *** bhunt");
+        let mut finished = StepFinished::new("s", event::Outcome::Failed);
+        finished.command = Some("login hunter2".to_owned());
+        log.without_secrets(&mut finished);
+        assert_eq!(finished.command.as_deref(), Some("login ***"));
+    }
+
+    #[test]
     fn steps_that_print_nothing_share_a_log() {
         let dir = tempfile::tempdir().unwrap();
-        let mut log = StepLog::new(dir.path().join("log"), None);
+        let mut log = StepLog::new(dir.path().join("log"), None, Forms::default());
         assert_eq!(log.close(), None);
         assert_eq!(log.path(), dir.path().join(SILENT));
         assert!(!dir.path().join("log").exists());
@@ -323,7 +391,7 @@ mod tests {
 
     #[test]
     fn a_log_that_cannot_be_written_is_a_note() {
-        let mut log = StepLog::new("/nowhere/log".into(), None);
+        let mut log = StepLog::new("/nowhere/log".into(), None, Forms::default());
         log.take(OUT, b"x");
         assert!(
             log.close()

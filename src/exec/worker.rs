@@ -15,6 +15,7 @@ use super::RunOptions;
 use super::checks::Checker;
 use super::environment::{Caller, environment};
 use super::failure::Failure;
+use super::mask::Forms;
 use super::messages::Messenger;
 use super::output::{Live, StepLog};
 use super::scripts::Surroundings;
@@ -103,12 +104,18 @@ impl<'a> Story<'a> {
             .options
             .stream
             .then(|| Live::new(&job.step.name, &crew.messenger));
+        let secrets = crew.caller.secrets(job.step);
+        let secrets = Forms::of(secrets.map(|(_, value)| value.as_encoded_bytes()));
         Self {
             crew,
             job,
             started: clock::wall(),
             start: clock::now(),
-            log: StepLog::new(crew.options.run_dir.join("logs").join(file_name(job)), live),
+            log: StepLog::new(
+                crew.options.run_dir.join("logs").join(file_name(job)),
+                live,
+                secrets,
+            ),
             command_time: Duration::ZERO,
             cpu: None,
             max_rss: None,
@@ -156,6 +163,9 @@ impl<'a> Story<'a> {
 
     fn executed(&mut self) -> Result<(Made, Seq), Failure> {
         let step = self.job.step;
+        if let Some(why) = self.crew.caller.bad_secret(step) {
+            return Err(Failure::new(FailureKind::Secrets, why));
+        }
         let around = self.surroundings()?;
         self.check(&around, Moment::Before)?;
         let aside = self.crew.cache.set_aside(step);
@@ -369,6 +379,7 @@ impl<'a> Story<'a> {
         finished.log = Some(self.log.path().display().to_string());
         finished.tainted = self.tainted;
         finished.notes.extend(self.notes);
+        self.log.without_secrets(&mut finished);
         finished
     }
 }

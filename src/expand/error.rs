@@ -3,6 +3,7 @@
 use miette::Diagnostic;
 use thiserror::Error;
 
+use crate::parse::DotenvFault;
 use crate::source::Span;
 
 /// An error (or, by its severity, a warning) found while pipelines are expanded.
@@ -129,6 +130,47 @@ pub enum ExpandError {
         #[help]
         help: Option<String>,
     },
+    /// A dotenv file that is not there, cannot be read, or comes too late.
+    #[error("the dotenv file `{path}` {reason}")]
+    #[diagnostic(code(pipe::expand::env_file))]
+    EnvFile {
+        /// Its path from the root.
+        path: String,
+        /// What is wrong.
+        reason: String,
+        /// The entry of `env_files`.
+        #[label("to be read here")]
+        span: Span,
+        /// What to do.
+        #[help]
+        help: String,
+    },
+    /// A line of a dotenv file that cannot be read.
+    #[error("{message}")]
+    #[diagnostic(code(pipe::expand::dotenv))]
+    Dotenv {
+        /// What is wrong.
+        message: String,
+        /// The place in the dotenv file.
+        #[label("here")]
+        span: Span,
+        /// What to do.
+        #[help]
+        help: &'static str,
+    },
+    /// What looks like a variable to be filled in, in a dotenv file.
+    #[error("{message}")]
+    #[diagnostic(code(pipe::expand::dotenv_reference), severity(Warning))]
+    DotenvReference {
+        /// What it is about.
+        message: String,
+        /// The place in the dotenv file.
+        #[label("as it stands")]
+        span: Span,
+        /// What to do.
+        #[help]
+        help: &'static str,
+    },
     /// More combinations than allowed.
     #[error("the matrix of `{step}` has {count} combinations; more than {most} are refused")]
     #[diagnostic(
@@ -191,6 +233,29 @@ pub enum ExpandError {
 }
 
 impl ExpandError {
+    /// What is wrong or doubtful in a dotenv file whose text is at `file`.
+    pub(super) fn of_dotenv(fault: &DotenvFault, file: Span) -> Self {
+        let (message, help) = (fault.message.clone(), fault.help);
+        let span = file.part(fault.range.start, fault.range.len());
+        match fault.is_warning {
+            true => Self::DotenvReference {
+                message,
+                span,
+                help,
+            },
+            false => Self::Dotenv {
+                message,
+                span,
+                help,
+            },
+        }
+    }
+
+    /// Whether what it is about can run all the same.
+    pub(super) fn is_warning(&self) -> bool {
+        self.severity() == Some(miette::Severity::Warning)
+    }
+
     /// A value that is wrong, without more to say about it.
     pub(super) fn value(message: String, span: Span) -> Self {
         Self::Value {

@@ -3,13 +3,34 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use crate::glob::{Pattern, PatternSet};
+use crate::parse::Dotenv;
 use crate::path::RelPath;
+use crate::source::Span;
 
 /// Lists the files that match a pattern.
 pub(super) type ListFiles = Box<dyn Fn(&Pattern) -> Vec<RelPath> + Send + Sync>;
+
+/// Reads a dotenv file, once.
+pub(super) type ReadEnvFile = Box<dyn Fn(&RelPath) -> Arc<EnvFile> + Send + Sync>;
+
+/// What was found where a dotenv file was looked for.
+#[derive(Debug)]
+pub enum EnvFile {
+    /// Nothing.
+    Missing,
+    /// Something that cannot be read, and why.
+    Unreadable(String),
+    /// What it says.
+    Read {
+        /// Its variables, and what is wrong with it.
+        dotenv: Dotenv,
+        /// The whole text.
+        span: Span,
+    },
+}
 
 /// The host, the caller, and what is asked only if something uses it.
 pub struct Facts {
@@ -27,10 +48,13 @@ pub struct Facts {
     pub assignments: BTreeMap<String, String>,
     /// `git.*`: commit, short, branch, tag, dirty.
     pub git: Box<dyn Fn() -> BTreeMap<String, String> + Send + Sync>,
-    /// What steps make, as far as it can be told before axes are known: no axis has a value of it.
+    /// What steps make, as far as it can be told before axes are known: no axis
+    /// has a value of it, and no dotenv file is among it.
     pub made: OnceLock<PatternSet>,
     /// The files that match a pattern of a matrix axis, sorted.
     pub files: ListFiles,
+    /// The dotenv file at a path.
+    pub env_file: ReadEnvFile,
 }
 
 impl fmt::Debug for Facts {

@@ -1,5 +1,7 @@
 //! Instances: a step with its matrix values and its profile filled in.
 
+use std::collections::BTreeSet;
+
 use indexmap::IndexMap;
 
 use super::error::ExpandError;
@@ -98,16 +100,15 @@ pub fn instances(
             &cell,
             &mut errors,
         );
-        if errors.is_empty() {
+        if errors.iter().all(ExpandError::is_warning) {
             instances.push(instance);
         }
         // A mistake in a step is the same mistake in each of its instances.
-        findings.extend(
-            errors
-                .into_iter()
-                .filter(|error| !findings.contains(error))
-                .collect::<Vec<_>>(),
-        );
+        for error in errors {
+            if !findings.contains(&error) {
+                findings.push(error);
+            }
+        }
     }
     instances
 }
@@ -168,7 +169,8 @@ fn instance(
         scripts: parts::scripts(&scope, step, shell.dialect, errors),
         args: Vec::new(),
         dir,
-        env: parts::environment(&scope, workspace, pipeline, step, profile, errors),
+        env: scope.environment(errors),
+        secrets: secrets(step),
         path: parts::path(&scope, step, errors),
         pass_env: step.pass_env.clone(),
         env_policy: env_policy(step, cache),
@@ -215,13 +217,20 @@ fn instance(
     }
 }
 
-/// `cache` as written, or what follows from `sources` and `outputs`.
+/// The names of its secrets, sorted, each once.
+fn secrets(step: &Step) -> Vec<String> {
+    let names: BTreeSet<&String> = step.secrets.iter().map(|name| &name.value).collect();
+    names.into_iter().cloned().collect()
+}
+
+/// `cache` as written, or what follows from `secrets`, `sources` and `outputs`.
 fn cache_mode(step: &Step) -> CacheMode {
     match (step.cache, &step.sources) {
         (Some(CacheWord::Off), _) => CacheMode::Off,
         (_, None) => CacheMode::Undeclared,
         (Some(CacheWord::Shared), _) => CacheMode::Shared,
         (Some(CacheWord::Local), _) => CacheMode::Local,
+        (None, Some(_)) if !step.secrets.is_empty() => CacheMode::Secrets,
         (None, Some(_)) if step.outputs.is_empty() => CacheMode::Local,
         (None, Some(_)) => CacheMode::Shared,
     }

@@ -8,6 +8,7 @@ mod engine;
 mod error;
 mod facts;
 mod instance;
+mod layers;
 mod matrix;
 mod names;
 mod parts;
@@ -20,7 +21,7 @@ mod template;
 mod value;
 
 pub use error::ExpandError;
-pub use facts::Facts;
+pub use facts::{EnvFile, Facts};
 pub(crate) use instance::literal_files;
 pub use instance::{Declared, Instance, declared, instances};
 pub use quote::Place;

@@ -1,18 +1,15 @@
 //! The parts of an instance, one function a key. Mistakes are collected, and the part is left out.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::error::ExpandError;
 use super::instance::Findings;
-use super::resolved::{
-    Check, CheckKind, Dialect, EnvSetting, Literal, Output, OutputKind, Shell, Sources,
-};
+use super::resolved::{Check, CheckKind, Dialect, Literal, Output, OutputKind, Shell, Sources};
 use super::scope::{Reader, Scope};
 use super::template::Template;
 use super::value::Val;
 use crate::glob::{GlobError, Pattern};
-use crate::model::{CheckText, EnvMap, EnvText, OutputText, Pipeline, Step, Workspace};
+use crate::model::{CheckText, OutputText, Step};
 use crate::parse::Text;
 use crate::path::{RelPath, to_bytes};
 use crate::source::Span;
@@ -33,7 +30,8 @@ pub(super) fn dir(scope: &Scope, step: &Step, errors: &mut Findings) -> RelPath 
     dir.unwrap_or_else(|| scope.pipeline.dir.clone())
 }
 
-fn folder(scope: &Scope, text: &Text) -> Result<RelPath, ExpandError> {
+/// A path that a text names.
+pub(super) fn folder(scope: &Scope, text: &Text) -> Result<RelPath, ExpandError> {
     resolve(scope, &scope.text(text)?, text.span)
 }
 
@@ -102,49 +100,6 @@ pub(super) fn path(scope: &Scope, step: &Step, errors: &mut Findings) -> Vec<Rel
         .iter()
         .filter_map(|text| take(folder(scope, text), errors))
         .collect()
-}
-
-/// All layers of declared environment, the later ones over the earlier.
-pub(super) fn environment(
-    scope: &Scope,
-    workspace: &Workspace,
-    pipeline: &Pipeline,
-    step: &Step,
-    profile: Option<&str>,
-    errors: &mut Findings,
-) -> BTreeMap<String, EnvSetting> {
-    let profile = profile
-        .and_then(|name| pipeline.profiles.get(name))
-        .map(|profile| &profile.env);
-    let layers: [Option<&EnvMap>; 4] = [
-        Some(&workspace.settings.env),
-        Some(&pipeline.env),
-        profile,
-        Some(&step.env),
-    ];
-    let mut written: BTreeMap<&str, &EnvText> = BTreeMap::new();
-    for (name, text) in layers.into_iter().flatten().flatten() {
-        written.insert(name, &text.value);
-    }
-    let mut env = BTreeMap::new();
-    for (name, text) in written {
-        if let Some(setting) = take(env_setting(scope, name, text), errors) {
-            env.insert(name.to_owned(), setting);
-        }
-    }
-    env
-}
-
-fn env_setting(scope: &Scope, name: &str, text: &EnvText) -> Result<EnvSetting, ExpandError> {
-    Ok(match text {
-        EnvText::Unset => EnvSetting::Unset,
-        EnvText::Value(text) => EnvSetting::Set(scope.template(text, Reader::Late)?),
-        EnvText::FromCaller { default } => match (scope.facts.env.get(name), default) {
-            (Some(value), _) => EnvSetting::Set(Template::text(value.as_str())),
-            (None, Some(default)) => EnvSetting::Set(scope.template(default, Reader::Late)?),
-            (None, None) => EnvSetting::Unset,
-        },
-    })
 }
 
 /// What the step makes, with the place of each.

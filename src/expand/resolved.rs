@@ -38,6 +38,8 @@ pub struct PlanStep {
     pub path: Vec<RelPath>,
     /// Names, or patterns with `*`, of variables handed through from the caller, not in the key.
     pub pass_env: Vec<String>,
+    /// Names of variables that are taken from the caller and masked; the names are in the key.
+    pub secrets: Vec<String>,
     /// Whether the caller's whole environment is handed through.
     pub env_policy: EnvPolicy,
     /// What it reads; `None` when the step does not say.
@@ -196,6 +198,8 @@ pub enum CacheMode {
     Off,
     /// Always runs, because the step does not say what it reads.
     Undeclared,
+    /// Always runs, because it has secrets and does not ask to be cached.
+    Secrets,
 }
 
 impl CacheMode {

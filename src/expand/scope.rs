@@ -11,6 +11,7 @@ use minijinja::Value;
 use super::engine::{self};
 use super::error::ExpandError;
 use super::facts::Facts;
+use super::layers::FileLayer;
 use super::names::{
     following, insert, insert_parents, is_whole_name, place, push_text, refuse_outside, root,
     typed_value, undefined,
@@ -20,7 +21,7 @@ use super::segments::{Expression, Segment, segments};
 use super::shell::{Context, ShellReader};
 use super::template::{Piece, Template};
 use super::value::Val;
-use crate::model::{EnvText, Pipeline, Step, Vars, Workspace};
+use crate::model::{Pipeline, Step, Vars, Workspace};
 use crate::parse::{Text, ValueDoc};
 use crate::path::{RelPath, to_text};
 use crate::source::Span;
@@ -59,7 +60,7 @@ pub(super) struct Known {
 }
 
 impl Known {
-    fn of(value: Val) -> Self {
+    pub(super) fn of(value: Val) -> Self {
         Self {
             value,
             outside: None,
@@ -97,6 +98,10 @@ pub(super) struct Scope<'a> {
     pub(super) outputs: OnceCell<Vec<Val>>,
     /// Mistakes beside the first of a text.
     pub(super) more: RefCell<Vec<ExpandError>>,
+    /// What the dotenv files of the step say.
+    pub(super) step_files: FileLayer,
+    /// What those of the pipeline say.
+    pub(super) pipeline_files: FileLayer,
     resolved: RefCell<HashMap<String, Known>>,
     resolving: RefCell<Vec<String>>,
 }
@@ -122,6 +127,8 @@ impl<'a> Scope<'a> {
             step_dir: pipeline.dir.clone(),
             outputs: OnceCell::new(),
             more: RefCell::default(),
+            step_files: FileLayer::new(),
+            pipeline_files: FileLayer::new(),
             resolved: RefCell::default(),
             resolving: RefCell::default(),
         }
@@ -229,7 +236,7 @@ impl<'a> Scope<'a> {
         Ok(known)
     }
 
-    fn text_value(&self, text: &Text) -> Expanded<Known> {
+    pub(super) fn text_value(&self, text: &Text) -> Expanded<Known> {
         let segments = segments(text)?;
         if let [Segment::Expression(expression)] = segments.as_slice() {
             let (value, known) = self.evaluate(expression)?;
@@ -455,7 +462,7 @@ impl<'a> Scope<'a> {
                 .iter()
                 .any(|layer| layer.contains_key(var)),
             ("matrix", Some(axis)) => self.cell.contains_key(axis),
-            ("env", Some(variable)) => self.env_text(variable).is_some(),
+            ("env", Some(variable)) => self.has_variable(variable),
             (root, _) => ROOTS.contains(&root),
         }
     }
@@ -471,7 +478,7 @@ impl<'a> Scope<'a> {
         match root {
             "vars" => self.var(member, name, span),
             "matrix" => self.axis(member, name, span),
-            "env" => self.env(member, name, span),
+            "env" => self.variable(member, name, span),
             "git" if GIT.contains(&member) => Ok(self.git(member)),
             "git" => Err(undefined(name, member, GIT.into_iter(), span)),
             "host" | "step" | "pipeline" | "workspace" => self.fact(root, member, name, span),
@@ -615,46 +622,8 @@ impl<'a> Scope<'a> {
         })
     }
 
-    /// The text of a declared variable of the environment, the strongest layer first.
-    fn env_text(&self, name: &str) -> Option<&'a EnvText> {
-        let profile = self
-            .profile
-            .and_then(|name| self.pipeline.profiles.get(name));
-        self.step
-            .and_then(|step| step.env.get(name))
-            .or_else(|| profile.and_then(|profile| profile.env.get(name)))
-            .or_else(|| self.pipeline.env.get(name))
-            .or_else(|| self.workspace.settings.env.get(name))
-            .map(|spanned| &spanned.value)
-    }
-
-    fn env(&self, variable: &str, name: &str, span: Span) -> Expanded<Known> {
-        let Some(text) = self.env_text(variable) else {
-            let declared = [&self.pipeline.env, &self.workspace.settings.env];
-            let known = self
-                .step
-                .iter()
-                .map(|step| &step.env)
-                .chain(declared)
-                .flat_map(|env| env.keys());
-            return Err(undefined(name, variable, known.map(String::as_str), span));
-        };
-        self.once(&format!("env.{variable}"), span, || match text {
-            EnvText::Value(text) => self.text_value(text),
-            EnvText::FromCaller { default } => match (self.facts.env.get(variable), default) {
-                (Some(value), _) => Ok(Known {
-                    outside: Some(name.to_owned()),
-                    ..Known::of(Val::Text(value.clone()))
-                }),
-                (None, Some(default)) => self.text_value(default),
-                (None, None) => Ok(Known::of(Val::Text(String::new()))),
-            },
-            EnvText::Unset => Ok(Known::of(Val::Text(String::new()))),
-        })
-    }
-
     /// Works a name out once; one that needs itself is a circle.
-    fn once(
+    pub(super) fn once(
         &self,
         name: &str,
         span: Span,
@@ -663,26 +632,32 @@ impl<'a> Scope<'a> {
         if let Some(known) = self.resolved.borrow().get(name) {
             return Ok(known.clone());
         }
-        if let Some(at) = self
-            .resolving
-            .borrow()
-            .iter()
-            .position(|other| other == name)
-        {
-            let mut circle = self.resolving.borrow()[at..].to_vec();
+        self.enter(name, span)?;
+        let known = work_out();
+        self.leave();
+        let known = known?;
+        self.resolved
+            .borrow_mut()
+            .insert(name.to_owned(), known.clone());
+        Ok(known)
+    }
+
+    /// What follows, up to [`Scope::leave`], is for the value of `name`.
+    pub(super) fn enter(&self, name: &str, span: Span) -> Expanded<()> {
+        let mut resolving = self.resolving.borrow_mut();
+        if let Some(at) = resolving.iter().position(|other| other == name) {
+            let mut circle = resolving[at..].to_vec();
             circle.push(name.to_owned());
             return Err(ExpandError::Circle {
                 circle: circle.join(" → "),
                 span,
             });
         }
-        self.resolving.borrow_mut().push(name.to_owned());
-        let known = work_out();
+        resolving.push(name.to_owned());
+        Ok(())
+    }
+
+    pub(super) fn leave(&self) {
         self.resolving.borrow_mut().pop();
-        let known = known?;
-        self.resolved
-            .borrow_mut()
-            .insert(name.to_owned(), known.clone());
-        Ok(known)
     }
 }

@@ -10,7 +10,7 @@ use super::select::Wanted;
 use super::{Edge, EdgeKind, GraphError, InstanceIx, StepGraph, cycle};
 use crate::expand::{ExpandError, Facts, Instance, instances, literal_files};
 use crate::expand::{Output, OutputKind};
-use crate::model::{Pipeline, Reference, Workspace, display_cell};
+use crate::model::{Pipeline, Reference, Step, Workspace, display_cell};
 use crate::source::{Span, Spanned};
 use crate::suggest::did_you_mean;
 
@@ -31,7 +31,9 @@ pub fn link(workspace: &Workspace, facts: &Facts, wanted: &[Wanted]) -> Linked {
         .pipelines
         .values()
         .flat_map(|pipeline| pipeline.steps.values());
-    if steps.any(made::has_glob_axis) {
+    let has_files = |pipeline: &Pipeline| !pipeline.env_files.is_empty();
+    let wants_made = |step: &Step| made::has_glob_axis(step) || !step.env_files.is_empty();
+    if steps.any(wants_made) || workspace.pipelines.values().any(has_files) {
         facts
             .made
             .get_or_init(|| made::before_axes(workspace, facts));

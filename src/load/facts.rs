@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
+use super::EnvFiles;
 use crate::expand::Facts;
 use crate::glob::{Ignore, Want, list};
 use crate::model::Settings;
@@ -15,6 +16,7 @@ pub fn facts(
     settings: &Settings,
     env: &sys::env::Environment,
     assignments: BTreeMap<String, String>,
+    env_files: Arc<EnvFiles>,
 ) -> Facts {
     let ignore = Ignore::new(&settings.ignore).unwrap_or_default();
     let (git_root, files_root) = (root.to_path_buf(), root.to_path_buf());
@@ -31,6 +33,7 @@ pub fn facts(
             .collect(),
         assignments,
         made: OnceLock::new(),
+        env_file: Box::new(move |path| env_files.read(path)),
         git: Box::new(move || git.get_or_init(|| git_facts(&git_root)).clone()),
         files: Box::new(move |pattern| {
             list(

@@ -1,9 +1,10 @@
 //! Finds and reads pipeline files: from a folder to a workspace, with all that is wrong with it.
 //!
 //! The only room that reads pipeline files: `root` finds the workspace, `discover` its files. It
-//! also gathers what expressions may ask of the world (`facts`).
+//! also gathers what expressions may ask of the world (`facts`), dotenv files among it (`env_files`).
 
 mod discover;
+mod env_files;
 mod error;
 mod facts;
 mod root;
@@ -11,6 +12,7 @@ mod root;
 use std::path::PathBuf;
 
 pub use discover::load;
+pub use env_files::EnvFiles;
 pub use error::LoadError;
 pub use facts::{facts, stamps};
 pub use root::{find_root, looked_at_for_root};

@@ -11,9 +11,9 @@ use super::error::ModelError;
 use super::name::NameKind;
 use super::pipeline::{Pipeline, Profile, Settings, Target, Vars};
 use super::reference::Reference;
-use super::step::{EnvMap, EnvText};
+use super::step::{EnvFileText, EnvMap, EnvText};
 use crate::parse::{
-    EnvDoc, List, Map, PipelineDoc, StepDoc, TargetDoc, Text, ValueDoc, WorkspaceDoc,
+    EnvDoc, EnvFileDoc, List, Map, PipelineDoc, StepDoc, TargetDoc, Text, ValueDoc, WorkspaceDoc,
 };
 use crate::path::RelPath;
 use crate::source::{Span, Spanned};
@@ -99,6 +99,7 @@ impl Lowering {
             member: place.member,
             vars: vars(document.vars.as_ref()),
             env: self.env(document.env.as_ref()),
+            env_files: env_files(document.env_files.as_ref()),
             profiles: self.profiles(document),
             targets: self.targets(document),
             steps,
@@ -325,6 +326,14 @@ fn entries<T>(
 /// The items of a list that may not be there.
 fn texts<T>(list: Option<&Spanned<List<T>>>) -> impl Iterator<Item = &T> {
     list.into_iter().flat_map(|list| &list.value.0)
+}
+
+fn env_files(list: Option<&Spanned<List<EnvFileDoc>>>) -> Vec<EnvFileText> {
+    let file = |doc: &EnvFileDoc| EnvFileText {
+        path: doc.path.clone(),
+        optional: doc.optional,
+    };
+    texts(list).map(file).collect()
 }
 
 fn vars(map: Option<&Spanned<Map<ValueDoc>>>) -> Vars {

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use indexmap::IndexMap;
 
 use super::reference::Reference;
-use super::step::{EnvMap, Step};
+use super::step::{EnvFileText, EnvMap, Step};
 use crate::parse::{Text, ValueDoc};
 use crate::path::RelPath;
 use crate::source::{Span, Spanned};
@@ -71,6 +71,8 @@ pub struct Pipeline {
     pub vars: Vars,
     /// Environment of every step.
     pub env: EnvMap,
+    /// Dotenv files for every step, below `env`; later ones win.
+    pub env_files: Vec<EnvFileText>,
     /// Profiles.
     pub profiles: IndexMap<String, Profile>,
     /// Targets.

@@ -26,6 +26,15 @@ pub enum EnvText {
     Unset,
 }
 
+/// A dotenv file as written.
+#[derive(Clone, Debug)]
+pub struct EnvFileText {
+    /// Its path.
+    pub path: Text,
+    /// Whether it may be missing.
+    pub optional: bool,
+}
+
 /// A unit of work.
 #[derive(Clone, Debug)]
 pub struct Step {
@@ -47,6 +56,10 @@ pub struct Step {
     pub outputs: Vec<OutputText>,
     /// Environment.
     pub env: EnvMap,
+    /// Dotenv files, below `env`; later ones win.
+    pub env_files: Vec<EnvFileText>,
+    /// Variables taken from the caller and masked.
+    pub secrets: Vec<Spanned<String>>,
     /// Folders in front of `PATH`.
     pub path: Vec<Text>,
     /// Variables handed through.

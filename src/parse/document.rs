@@ -80,6 +80,8 @@ document! {
         vars: Map<ValueDoc>,
         /// Environment of all steps of this pipeline.
         env: Map<EnvDoc>,
+        /// Dotenv files with environment of all steps, below `env`; later ones win.
+        env_files: List<EnvFileDoc>,
         /// Step keys that hold where a step does not set them.
         defaults: StepDoc,
         /// Named overlays of `vars` and `env`, such as `dev` and `prod`; chosen by a target or
@@ -155,6 +157,11 @@ document! {
         outputs: List<OutputDoc>,
         /// Environment of the commands.
         env: Map<EnvDoc>,
+        /// Dotenv files with environment of the commands, below `env`; later ones win.
+        env_files: List<EnvFileDoc>,
+        /// Names of variables that are taken from the caller and masked in all output. The names are
+        /// part of the key, the values are not.
+        secrets: List<Text>,
         /// Folders put in front of `PATH`.
         path: List<Text>,
         /// Names and patterns of variables handed through from the caller; they are not part of
@@ -264,6 +271,15 @@ pub struct OutputDoc {
     /// The path or glob.
     pub path: Text,
     /// It need not be there after the step.
+    pub optional: bool,
+}
+
+/// A dotenv file.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct EnvFileDoc {
+    /// Its path.
+    pub path: Text,
+    /// It need not be there.
     pub optional: bool,
 }
 

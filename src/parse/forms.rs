@@ -9,7 +9,9 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use super::decode::{Cx, Decode, List, Map, decode_document, document, wrong_text};
-use super::document::{AxisDoc, CacheDoc, EnvDoc, MatrixDoc, OutputDoc, TargetDoc, Text, ValueDoc};
+use super::document::{
+    AxisDoc, CacheDoc, EnvDoc, EnvFileDoc, MatrixDoc, OutputDoc, TargetDoc, Text, ValueDoc,
+};
 use super::node::{Entry, Node, NodeValue, Style};
 use crate::source::{SourceFile, Span, Spanned};
 
@@ -32,6 +34,14 @@ document! {
         /// The path or glob.
         path: Text,
         /// It need not be there after the step.
+        optional: bool,
+    }
+
+    /// A dotenv file with its options.
+    struct EnvFileForm("an entry of `env_files`") {
+        /// The file.
+        path: Text,
+        /// It need not be there.
         optional: bool,
     }
 
@@ -262,6 +272,45 @@ impl JsonSchema for OutputDoc {
         let map = generator.subschema_for::<OutputForm>();
         json_schema!({
             "description": "A path or glob, or `{ path: x, optional: true }`.",
+            "anyOf": [text, map],
+        })
+    }
+}
+
+impl Decode for EnvFileDoc {
+    fn decode(node: Node<'_>, cx: &mut Cx<'_>) -> Option<Self> {
+        if !matches!(node.value, NodeValue::Map(_)) {
+            return Text::decode(node, cx).map(|path| Self {
+                path,
+                optional: false,
+            });
+        }
+        let (span, errors) = (node.span, cx.errors.len());
+        let form: EnvFileForm = decode_document(node, cx)?;
+        let Some(path) = bare(form.path) else {
+            if cx.errors.len() == errors {
+                let help = "write `{ path: .env, optional: true }`";
+                cx.value("an entry of `env_files` without `path`", span, help);
+            }
+            return None;
+        };
+        Some(Self {
+            path,
+            optional: bare(form.optional).unwrap_or(false),
+        })
+    }
+}
+
+impl JsonSchema for EnvFileDoc {
+    fn schema_name() -> Cow<'static, str> {
+        "EnvFile".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let text = generator.subschema_for::<Text>();
+        let map = generator.subschema_for::<EnvFileForm>();
+        json_schema!({
+            "description": "The path of a dotenv file, or `{ path: x, optional: true }`.",
             "anyOf": [text, map],
         })
     }

@@ -8,10 +8,11 @@
 //!
 //! `yaml` alone knows the YAML parser; `document` says what may be written, in one declaration for
 //! the reader and for the [schema]. What the words mean (names, durations, expressions) is not
-//! known here. This room knows only `source` and `suggest`. Why it is built this way: `docs/design/001`.
+//! known here. `dotenv` reads files of variables. This room knows only `source` and `suggest`. Why it is built this way: `docs/design/001`.
 
 mod decode;
 mod document;
+mod dotenv;
 mod error;
 mod foreign;
 mod forms;
@@ -27,9 +28,10 @@ use std::cmp::Reverse;
 
 use decode::{Cx, Decode};
 pub use document::{
-    AxisDoc, CacheDoc, CheckDoc, Count, EnvDoc, List, Map, MatrixDoc, OutputDoc, PipelineDoc,
-    ProfileDoc, StepDoc, TargetDoc, Text, ValueDoc, WorkspaceCacheDoc, WorkspaceDoc,
+    AxisDoc, CacheDoc, CheckDoc, Count, EnvDoc, EnvFileDoc, List, Map, MatrixDoc, OutputDoc,
+    PipelineDoc, ProfileDoc, StepDoc, TargetDoc, Text, ValueDoc, WorkspaceCacheDoc, WorkspaceDoc,
 };
+pub use dotenv::{Dotenv, DotenvFault, dotenv};
 pub use error::ParseError;
 
 use crate::source::SourceFile;

@@ -57,6 +57,7 @@ pub(super) fn step(name: &str, outputs: &[&str]) -> PlanStep {
         env: BTreeMap::new(),
         path: Vec::new(),
         pass_env: Vec::new(),
+        secrets: Vec::new(),
         env_policy: EnvPolicy::Strict,
         sources: Some(Sources {
             patterns: vec![pattern("src/**")],

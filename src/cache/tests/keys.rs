@@ -97,6 +97,7 @@ fn changes() -> Vec<(&'static str, Action)> {
         dir: _,
         env: _,
         pass_env: _,
+        secrets: _,
         platform: _,
         inputs: _,
         outputs: _,

@@ -124,7 +124,12 @@ impl Workspace {
     }
 
     fn answers(&self) -> Vec<Answer> {
-        let decisions = decide(&self.plan, &self.cache(), self.options.force);
+        let decisions = decide(
+            &self.plan,
+            &self.cache(),
+            &self.options.caller_env,
+            self.options.force,
+        );
         decisions
             .into_iter()
             .map(|decision| decision.answer)

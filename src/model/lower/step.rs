@@ -1,6 +1,6 @@
 //! One step, and the defaults that fill it in.
 
-use super::{Lowering, texts, vars};
+use super::{Lowering, env_files, texts, vars};
 use crate::model::name::NameKind;
 use crate::model::step::{CacheWord, OutputText, Step};
 use crate::model::{ModelError, duration};
@@ -17,7 +17,7 @@ pub(super) fn fill_in(step: &mut StepDoc, defaults: &StepDoc) {
             $(if step.$key.is_none() { step.$key.clone_from(&defaults.$key); })*
         };
     }
-    fill!(run shell needs after sources exclude outputs env path pass_env env_policy dir vars matrix condition
+    fill!(run shell needs after sources exclude outputs env env_files secrets path pass_env env_policy dir vars matrix condition
           timeout grace cache max_instances requires verify hint description internal);
 }
 
@@ -46,6 +46,10 @@ impl Lowering {
                 .collect(),
             outputs: texts(doc.outputs.as_ref()).map(output).collect(),
             env: self.env(doc.env.as_ref()),
+            env_files: env_files(doc.env_files.as_ref()),
+            secrets: texts(doc.secrets.as_ref())
+                .filter_map(|text| self.secret(text))
+                .collect(),
             path: texts(doc.path.as_ref()).cloned().collect(),
             pass_env: texts(doc.pass_env.as_ref())
                 .map(|text| text.text.clone())
@@ -83,6 +87,18 @@ impl Lowering {
         };
         self.check_group(&step, doc);
         step
+    }
+
+    /// One name: a pattern could take in more than somebody thought of.
+    fn secret(&mut self, text: &Text) -> Option<Spanned<String>> {
+        let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        if !text.text.is_empty() && text.text.chars().all(is_part) {
+            return Some(Spanned::new(text.text.clone(), text.span));
+        }
+        let message = format!("`{}` cannot be the name of a secret", text.text);
+        let help = "each entry is the name of one variable of the caller, like `DEPLOY_TOKEN`";
+        self.bad_value(message, text.span, Some(help.to_owned()));
+        None
     }
 
     fn cache(&mut self, doc: &CacheDoc) -> Option<CacheWord> {
