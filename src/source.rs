@@ -140,25 +140,26 @@ impl fmt::Display for Location {
 /// All files that were read, in the order in which they were added.
 #[derive(Debug, Default)]
 pub struct SourceMap {
-    files: Vec<SourceFile>,
+    files: Vec<Arc<SourceFile>>,
     /// The position of the first file.
     first: u32,
 }
 
 impl SourceMap {
     /// Adds a file. Returns `None` when the range of positions (4 GiB in all) is used up.
-    pub fn add(&mut self, path: PathBuf, text: impl Into<Arc<str>>) -> Option<&SourceFile> {
+    pub fn add(&mut self, path: PathBuf, text: impl Into<Arc<str>>) -> Option<Arc<SourceFile>> {
         let text = text.into();
         // One position more than the text, so that an empty span at the end belongs to one file.
         let base = self.end()?;
         base.checked_add(u32::try_from(text.len()).ok()?)?;
-        self.files.push(SourceFile {
+        let file = Arc::new(SourceFile {
             path,
             text,
             base,
             lines: OnceLock::new(),
         });
-        self.files.last()
+        self.files.push(Arc::clone(&file));
+        Some(file)
     }
 
     /// The position behind all files.

@@ -1,15 +1,19 @@
 //! From a root to all its pipeline files, read and put together. Nothing stops at the first mistake.
 
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use indexmap::map::Entry;
 
+use super::templates::{Found, Id, Templates};
 use super::{ENDINGS, LoadError, Loaded};
 use crate::glob::{Ignore, Pattern, Want, list};
 use crate::model::{Lowered, ModelError, Place, lower};
-use crate::parse::{PipelineDoc, parse};
+use crate::parse::{self, ParseError, PipelineDoc};
 use crate::path::{RelPath, to_text};
+use crate::source::SourceFile;
 
 /// Where members are looked for when `workspace.members` does not say.
 const MEMBERS: [&str; 5] = ["workers/*", "services/*", "apps/*", "packages/*", "libs/*"];
@@ -20,14 +24,14 @@ const LARGEST: u64 = 256 << 20;
 pub fn load(root: &Path) -> Loaded {
     let mut loader = Loader {
         root: root.to_path_buf(),
-        loaded: Loaded::default(),
-        documents: Vec::new(),
+        ..Loader::default()
     };
     loader.loaded.workspace.root = root.to_path_buf();
     loader.loaded.looked_at = Some(Vec::new());
     loader.root_file();
     loader.pipelines_folder();
     loader.members();
+    loader.check_templates();
     loader.lower_all();
     loader.loaded
 }
@@ -36,12 +40,20 @@ pub fn load(root: &Path) -> Loaded {
 struct Document {
     document: PipelineDoc,
     place: Place,
+    /// What it extends could not be read.
+    lacks_base: bool,
 }
 
-struct Loader {
-    root: PathBuf,
-    loaded: Loaded,
+#[derive(Default)]
+pub(super) struct Loader {
+    pub(super) root: PathBuf,
+    pub(super) loaded: Loaded,
+    pub(super) templates: Templates,
     documents: Vec<Document>,
+    /// Files in the source map.
+    files: HashMap<RelPath, Arc<SourceFile>>,
+    /// What was said already: a mistake in a template is one, however many extend it.
+    said: (HashSet<ParseError>, HashSet<ModelError>),
 }
 
 impl Loader {
@@ -50,12 +62,12 @@ impl Loader {
             .root
             .file_name()
             .map_or_else(|| "root".into(), |name| name.to_string_lossy().into_owned());
-        if let Some(file) = self.spelling(&RelPath::root(), "pipe") {
+        if let Some(file) = self.spelling(&RelPath::root(), b"pipe") {
             self.read(file, name, RelPath::root(), None);
         }
     }
 
-    fn look_at(&mut self, path: PathBuf) {
+    pub(super) fn look_at(&mut self, path: PathBuf) {
         if let Some(paths) = &mut self.loaded.looked_at {
             paths.push(path);
         }
@@ -64,27 +76,27 @@ impl Loader {
     fn pipelines_folder(&mut self) {
         let folder = RelPath::root().join(b"pipelines");
         self.look_at(folder.under(&self.root));
-        let mut stems: Vec<String> = std::fs::read_dir(folder.under(&self.root))
-            .into_iter()
-            .flatten()
-            .flatten()
-            .filter_map(|entry| {
-                let path = entry.path();
-                let known = path
-                    .extension()
-                    .is_some_and(|ending| ENDINGS.iter().any(|known| ending == *known));
-                known.then(|| {
-                    path.file_stem()
-                        .map(|stem| stem.to_string_lossy().into_owned())
-                })?
-            })
-            .filter(|stem| !stem.starts_with('_'))
+        let entries = std::fs::read_dir(folder.under(&self.root));
+        let stem = |entry: std::fs::DirEntry| {
+            let path = entry.path();
+            let ending = path.extension()?;
+            let known = ENDINGS.iter().any(|known| ending == *known);
+            known.then(|| {
+                path.file_stem()
+                    .map(|stem| stem.as_encoded_bytes().to_vec())
+            })?
+        };
+        let stems: BTreeSet<Vec<u8>> = (entries.into_iter().flatten().flatten())
+            .filter_map(stem)
             .collect();
-        stems.sort_unstable();
-        stems.dedup();
         for stem in stems {
-            if let Some(file) = self.spelling(&folder, &stem) {
-                self.read(file, stem, RelPath::root(), None);
+            let Some(file) = self.spelling(&folder, &stem) else {
+                continue;
+            };
+            if stem.starts_with(b"_") {
+                self.templates.add_file(file);
+            } else {
+                self.read(file, to_text(&stem), RelPath::root(), None);
             }
         }
     }
@@ -115,7 +127,7 @@ impl Loader {
                 {
                     continue;
                 }
-                if let Some(file) = self.spelling(&folder, "pipe") {
+                if let Some(file) = self.spelling(&folder, b"pipe") {
                     let name = to_text(folder.file_name());
                     self.read(file, name, folder.clone(), Some(folder));
                 }
@@ -196,8 +208,8 @@ impl Loader {
     }
 
     /// The file `stem.yaml` or `stem.yml`; both are a mistake.
-    fn spelling(&mut self, folder: &RelPath, stem: &str) -> Option<RelPath> {
-        let names = ENDINGS.map(|ending| folder.join(format!("{stem}.{ending}").as_bytes()));
+    fn spelling(&mut self, folder: &RelPath, stem: &[u8]) -> Option<RelPath> {
+        let names = ENDINGS.map(|ending| folder.join(&[stem, b".", ending.as_bytes()].concat()));
         for path in &names {
             self.look_at(path.under(&self.root));
         }
@@ -215,58 +227,74 @@ impl Loader {
     }
 
     fn read(&mut self, file: RelPath, name: String, dir: RelPath, member: Option<RelPath>) {
-        let Some(text) = self.text(&file) else { return };
-        let is_root = file.parent().is_some_and(|folder| folder.is_root());
-        let path = PathBuf::from(file.to_string());
-        let wrong_at = text.as_ref().err().map(|(_, at)| *at);
-        let text = text.unwrap_or_else(|(lossy, _)| lossy);
-        let Some(source) = self.loaded.sources.add(path, text) else {
-            let reason = "all pipeline files together are larger than 4 GiB".to_owned();
-            self.loaded.load.push(LoadError::Unreadable {
-                path: file.to_string(),
-                reason,
-            });
-            return;
+        let source = match self.source(&file) {
+            Ok(source) => source,
+            Err(reason) => {
+                let path = file.to_string();
+                let unreadable = LoadError::Unreadable { path, reason };
+                return self.loaded.load.push(unreadable);
+            }
         };
-        let start = source.span(0..0);
-        if let Some(at) = wrong_at {
-            self.loaded.load.push(LoadError::NotUtf8 {
-                span: source.span(at..at + '\u{fffd}'.len_utf8()),
-            });
-            return;
+        let Some(source) = source else { return };
+        let is_root = file.parent().is_some_and(|folder| folder.is_root());
+        let read = parse::read(&source);
+        if is_root {
+            self.templates.add_named(read.templates());
         }
-        let parsed = parse(source);
-        self.loaded.doubtful |= !parsed.whole && parsed.document.steps.is_none();
-        self.loaded.parse.extend(parsed.errors);
+        let base = self.base_of(Id::File(file.clone()), read.extends());
+        let inherited = &mut self.templates.inherited;
+        let parsed = read.finish(base.as_base(), inherited, &self.loaded.sources);
+        let lacks_base = matches!(base, Found::Unknown);
+        self.loaded.doubtful |= lacks_base || !parsed.whole && parsed.document.steps.is_none();
+        self.complain(parsed.errors);
         let place = Place {
             file,
             name,
             dir,
             member,
-            start,
+            start: source.span(0..0),
             is_root,
         };
         self.documents.push(Document {
             document: parsed.document,
             place,
+            lacks_base,
         });
     }
 
-    /// The file's text; `Err` holds a readable form of text that is not UTF-8, and where it breaks.
-    fn text(&mut self, file: &RelPath) -> Option<Result<String, (String, usize)>> {
-        match read_regular(&file.under(&self.root)) {
-            Ok(bytes) => Some(String::from_utf8(bytes).map_err(|error| {
-                let at = error.utf8_error().valid_up_to();
-                (String::from_utf8_lossy(error.as_bytes()).into_owned(), at)
-            })),
-            Err(reason) => {
-                self.loaded.load.push(LoadError::Unreadable {
-                    path: file.to_string(),
-                    reason: reason.to_string(),
-                });
-                None
-            }
+    /// Records errors that are new.
+    pub(super) fn complain(&mut self, errors: Vec<ParseError>) {
+        let new = errors
+            .into_iter()
+            .filter(|error| self.said.0.insert(error.clone()));
+        self.loaded.parse.extend(new);
+    }
+
+    /// The file in the source map, or the reason why it cannot be read; `None` after an error that
+    /// has a place in it.
+    pub(super) fn source(&mut self, file: &RelPath) -> Result<Option<Arc<SourceFile>>, String> {
+        if let Some(source) = self.files.get(file) {
+            return Ok(Some(Arc::clone(source)));
         }
+        let bytes = read_regular(&file.under(&self.root)).map_err(|error| error.to_string())?;
+        let text = String::from_utf8(bytes).map_err(|error| {
+            let at = error.utf8_error().valid_up_to();
+            (String::from_utf8_lossy(error.as_bytes()).into_owned(), at)
+        });
+        let wrong_at = text.as_ref().err().map(|(_, at)| *at);
+        let text = text.unwrap_or_else(|(lossy, _)| lossy);
+        let source = self
+            .loaded
+            .sources
+            .add(PathBuf::from(file.to_string()), text)
+            .ok_or("all pipeline files together are larger than 4 GiB")?;
+        if let Some(at) = wrong_at {
+            let span = source.span(at..at + '\u{fffd}'.len_utf8());
+            self.loaded.load.push(LoadError::NotUtf8 { span });
+            return Ok(None);
+        }
+        self.files.insert(file.clone(), Arc::clone(&source));
+        Ok(Some(source))
     }
 
     fn lower_all(&mut self) {
@@ -277,13 +305,26 @@ impl Loader {
             .and_then(|workspace| workspace.value.defaults.as_ref())
             .map(|d| d.value.clone());
         for read in documents {
-            let lowered = lower(&read.document, read.place, defaults.as_ref());
+            let mut lowered = lower(&read.document, read.place, defaults.as_ref());
+            if read.lacks_base {
+                // The profile, or the `run` of a step, may be in what it extends.
+                lowered.errors.retain(|error| {
+                    !matches!(
+                        error,
+                        ModelError::UnknownProfile { .. } | ModelError::BadStep { .. }
+                    )
+                });
+            }
             self.add(lowered);
         }
     }
 
     fn add(&mut self, lowered: Lowered) {
-        self.loaded.model.extend(lowered.errors);
+        let new = lowered
+            .errors
+            .into_iter()
+            .filter(|error| self.said.1.insert(error.clone()));
+        self.loaded.model.extend(new);
         if let Some(settings) = lowered.settings {
             self.loaded.workspace.settings = settings;
         }

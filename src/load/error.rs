@@ -1,6 +1,6 @@
 //! What can be wrong with files and folders before a file's text is looked at.
 
-use miette::Diagnostic;
+use miette::{Diagnostic, LabeledSpan};
 use thiserror::Error;
 
 use crate::source::Span;
@@ -53,6 +53,45 @@ pub enum LoadError {
         message: String,
         /// Where.
         #[label("in this pattern")]
+        span: Span,
+    },
+    /// `extends` names something that is not there.
+    #[error("{message}")]
+    #[diagnostic(code(pipe::load::unknown_template))]
+    UnknownTemplate {
+        /// What is not there.
+        message: String,
+        /// The value of `extends`.
+        #[label("no such template")]
+        span: Span,
+        /// What there is.
+        #[help]
+        help: String,
+    },
+    /// Templates that extend each other.
+    #[error("templates that extend each other: {circle}")]
+    #[diagnostic(
+        code(pipe::load::extends_circle),
+        help("take one of these `extends` away")
+    )]
+    ExtendsCircle {
+        /// `a → b → a`.
+        circle: String,
+        /// Where each `extends` is written.
+        #[label(collection, "extended here")]
+        places: Vec<LabeledSpan>,
+    },
+    /// A chain of templates that is too long.
+    #[error("more than {most} templates extend each other in a row")]
+    #[diagnostic(
+        code(pipe::load::extends_chain),
+        help("put what they share into fewer templates")
+    )]
+    ExtendsChain {
+        /// The longest chain.
+        most: usize,
+        /// Where it goes on.
+        #[label("one too many")]
         span: Span,
     },
 }

@@ -1,13 +1,15 @@
 //! Finds and reads pipeline files: from a folder to a workspace, with all that is wrong with it.
 //!
-//! The only room that reads pipeline files: `root` finds the workspace, `discover` its files. It
-//! also gathers what expressions may ask of the world (`facts`), dotenv files among it (`env_files`).
+//! The only room that reads pipeline files: `root` finds the workspace, `discover` its files,
+//! `templates` what they extend. It also gathers what expressions may ask of the world (`facts`),
+//! dotenv files among it (`env_files`).
 
 mod discover;
 mod env_files;
 mod error;
 mod facts;
 mod root;
+mod templates;
 
 use std::path::PathBuf;
 

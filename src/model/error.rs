@@ -6,7 +6,7 @@ use thiserror::Error;
 use crate::source::Span;
 
 /// An error in the meaning of one pipeline file.
-#[derive(Debug, Clone, PartialEq, Eq, Error, Diagnostic)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Error, Diagnostic)]
 #[non_exhaustive]
 pub enum ModelError {
     /// A name with characters that names cannot have.
@@ -22,6 +22,21 @@ pub enum ModelError {
         what: &'static str,
         /// Where.
         #[label("this name")]
+        span: Span,
+    },
+    /// A file without `name:`, whose place does not make a name.
+    #[error("`{name}` cannot be the name of a pipeline")]
+    #[diagnostic(
+        code(pipe::model::bad_place_name),
+        help(
+            "without `name:` a pipeline is called as its file or folder is: add a `name:` of letters, digits, `_`, `-`, `.` and `/`"
+        )
+    )]
+    BadPlaceName {
+        /// The name of the file or folder.
+        name: String,
+        /// The start of the file.
+        #[label("this file has no `name:`")]
         span: Span,
     },
     /// A duration, size, number or word that cannot be read.

@@ -80,7 +80,7 @@ impl Lowering {
     ) -> Pipeline {
         let name = match &document.name {
             Some(name) => self.name(&name.value.text, name.span, NameKind::Pipeline),
-            None => Spanned::new(place.name.clone(), place.start),
+            None => self.name_by_place(document, &place),
         };
         let mut defaults = document.defaults.as_ref().map(|d| d.value.clone());
         if let Some(of_workspace) = workspace_defaults {
@@ -108,12 +108,22 @@ impl Lowering {
         pipeline
     }
 
+    /// The name of a file that does not say it. What nobody can refer to needs none.
+    fn name_by_place(&mut self, document: &PipelineDoc, place: &Place) -> Spanned<String> {
+        if document.steps.is_some() && !NameKind::Pipeline.allows(&place.name) {
+            self.errors.push(ModelError::BadPlaceName {
+                name: place.name.clone(),
+                span: place.start,
+            });
+        }
+        Spanned::new(place.name.clone(), place.start)
+    }
+
     fn dir(&mut self, document: &PipelineDoc, place: &Place) -> RelPath {
         let Some(dir) = &document.dir else {
             return place.dir.clone();
         };
-        let base = place.file.parent().unwrap_or_default();
-        RelPath::resolve(&base, dir.value.text.as_bytes()).unwrap_or_else(|error| {
+        RelPath::resolve(&place.dir, dir.value.text.as_bytes()).unwrap_or_else(|error| {
             self.bad_value(format!("`{}` {error}", dir.value.text), dir.span, None);
             place.dir.clone()
         })

@@ -12,12 +12,12 @@ use super::error::ParseError;
 use super::foreign;
 use super::node::{Node, NodeValue};
 use super::traps;
-use crate::source::{SourceFile, Span, Spanned};
+use crate::source::{SourceMap, Span, Spanned};
 
 /// What decoding a file needs besides the nodes.
 pub(super) struct Cx<'a> {
-    /// The file that the nodes come from.
-    pub(super) file: &'a SourceFile,
+    /// The files that the nodes come from: the one that is read, and the templates it extends.
+    pub(super) sources: &'a SourceMap,
     /// All that was found wrong so far.
     pub(super) errors: Vec<ParseError>,
 }
@@ -353,8 +353,9 @@ pub(super) fn wrong_text(node: &Node<'_>, cx: &mut Cx<'_>) {
     let help = match &node.value {
         NodeValue::Map(entries) => entries
             .first()
-            .and_then(|(key, _)| traps::colon_made_a_map(cx.file, key.span)),
-        NodeValue::Null => traps::comment_took_the_value(cx.file, node.span)
+            .and_then(|(key, _)| traps::colon_made_a_map(cx.sources.file(key.span)?, key.span)),
+        NodeValue::Null => (cx.sources.file(node.span))
+            .and_then(|file| traps::comment_took_the_value(file, node.span))
             .or_else(|| Some("write `\"\"` for empty text, or remove the line".to_owned())),
         _ => None,
     };

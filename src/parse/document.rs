@@ -75,6 +75,10 @@ document! {
         description: Text,
         /// The folder that paths and globs are relative to, instead of the file's own.
         dir: Text,
+        /// A template whose keys hold where this file does not set them: a name in the root's
+        /// `workspace.templates`, or the path of a file (`//pipelines/_go.yaml`). Maps are merged
+        /// key by key, all else is replaced, and `null` removes what is inherited.
+        extends: Text,
         /// Values for expressions: `${{ vars.NAME }}`. `pipe run TARGET NAME=VALUE` sets one for a
         /// run.
         vars: Map<ValueDoc>,
@@ -119,6 +123,9 @@ document! {
         vars: Map<ValueDoc>,
         /// Step keys that hold where neither a step nor its pipeline sets them.
         defaults: StepDoc,
+        /// What pipeline files can take over with `extends: NAME`. A template has the keys of a
+        /// pipeline file.
+        templates: TemplatesDoc,
     }
 }
 
@@ -282,6 +289,10 @@ pub struct EnvFileDoc {
     /// It need not be there.
     pub optional: bool,
 }
+
+/// Templates: each is looked at for itself, together with what it extends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TemplatesDoc;
 
 /// Where the results of a step are kept.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

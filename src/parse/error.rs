@@ -8,7 +8,7 @@ use thiserror::Error;
 use crate::source::Span;
 
 /// An error (or, by its severity, a warning) in the text or the shape of a pipeline file.
-#[derive(Debug, Clone, PartialEq, Eq, Error, Diagnostic)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Error, Diagnostic)]
 #[non_exhaustive]
 pub enum ParseError {
     /// The text is no YAML.
@@ -199,6 +199,19 @@ pub enum ParseError {
         #[help]
         help: Option<String>,
     },
+    /// A `null` that removes nothing.
+    #[error("`{key}` is not inherited, so there is nothing to remove")]
+    #[diagnostic(code(pipe::parse::nothing_to_remove))]
+    NothingToRemove {
+        /// The key.
+        key: String,
+        /// Where.
+        #[label("the template has no such entry")]
+        span: Span,
+        /// What it has.
+        #[help]
+        help: String,
+    },
     /// Keys that do not make up a value: one too few, or two that exclude each other.
     #[error("{what}")]
     #[diagnostic(code(pipe::parse::value))]
@@ -232,6 +245,7 @@ impl ParseError {
             | Self::Budget { span, .. }
             | Self::UnknownKey { span, .. }
             | Self::WrongType { span, .. }
+            | Self::NothingToRemove { span, .. }
             | Self::Value { span, .. } => *span,
         }
     }

@@ -10,10 +10,11 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use super::decode::{Cx, Decode, List, Map, decode_document, document, wrong_text};
 use super::document::{
-    AxisDoc, CacheDoc, EnvDoc, EnvFileDoc, MatrixDoc, OutputDoc, TargetDoc, Text, ValueDoc,
+    AxisDoc, CacheDoc, EnvDoc, EnvFileDoc, MatrixDoc, OutputDoc, TargetDoc, TemplatesDoc, Text,
+    ValueDoc,
 };
 use super::node::{Entry, Node, NodeValue, Style};
-use crate::source::{SourceFile, Span, Spanned};
+use crate::source::{SourceMap, Span, Spanned};
 
 const ENV_FORMS: &str =
     "take it from the caller with `{ from: caller }`, or take it away with `{ unset: true }`";
@@ -82,7 +83,7 @@ impl Decode for Text {
             return None;
         };
         let text = scalar.text.into_owned();
-        let holes = holes(cx.file, &text, node.span);
+        let holes = holes(cx.sources, &text, node.span);
         Some(Self {
             text,
             span: node.span,
@@ -94,14 +95,13 @@ impl Decode for Text {
 
 /// Where the `${{` of `text` stand in the file: those in the raw text of `span`, in order. Escapes
 /// can make them fewer than in `text`; then none.
-fn holes(file: &SourceFile, text: &str, span: Span) -> Box<[u32]> {
+fn holes(sources: &SourceMap, text: &str, span: Span) -> Box<[u32]> {
     if !text.contains('$') {
         return Box::default();
     }
     let wanted = text.matches("${{").count();
-    let range = (span.start - file.base()) as usize..(span.end - file.base()) as usize;
-    let raw = file.text().get(range).unwrap_or_default();
-    let holes: Box<[u32]> = raw
+    let holes: Box<[u32]> = sources
+        .text(span)
         .match_indices("${{")
         .map(|(at, _)| span.start + at as u32)
         .collect();
@@ -316,6 +316,29 @@ impl JsonSchema for EnvFileDoc {
     }
 }
 
+impl Decode for TemplatesDoc {
+    fn decode(node: Node<'_>, cx: &mut Cx<'_>) -> Option<Self> {
+        if !matches!(node.value, NodeValue::Map(_)) {
+            let help = "write `templates: { go-worker: { steps: ... } }`".to_owned();
+            cx.wrong_type("a map", &node, help);
+        }
+        Some(Self)
+    }
+}
+
+impl JsonSchema for TemplatesDoc {
+    fn schema_name() -> Cow<'static, str> {
+        "Templates".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let template = json_schema!({
+            "allOf": [{ "$ref": "#" }, { "properties": { "workspace": false } }]
+        });
+        json_schema!({ "type": "object", "additionalProperties": template })
+    }
+}
+
 impl Decode for CacheDoc {
     fn decode(node: Node<'_>, cx: &mut Cx<'_>) -> Option<Self> {
         if !matches!(node.value, NodeValue::Map(_)) {
@@ -465,8 +488,8 @@ impl JsonSchema for AxisDoc {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{complaints, file, parsed, source};
-    use super::super::{StepDoc, parse};
+    use super::super::StepDoc;
+    use super::super::testing::{complaints, parse, parsed, source};
     use super::*;
 
     fn step(keys: &str) -> StepDoc {
@@ -496,7 +519,7 @@ mod tests {
     fn holes_are_found_in_the_file() {
         let text = "name: 'é ${{ a }}'\ndescription: |\n  x\n  $${{ b }} ${{ c }}\ndir: \"\\x24{{ d }}\"\n";
         let map = source(text);
-        let document = parse(file(&map)).document;
+        let document = parse(&map).document;
         let name = document.name.expect("name").value;
         assert_eq!(map.text(name.hole_span(0, 4, 1)), "a");
         assert_eq!(map.text(name.hole_span(1, 0, 1)), "'é ${{ a }}'");

@@ -2,18 +2,20 @@
 //! the first.
 //!
 //! ```text
-//! text ─yaml→ Node (tree) ─decode→ PipelineDoc
-//!        └stops, traps: errors     └foreign: help for other tools' words
+//! text ─yaml→ Node (tree) ─extend→ Node, with what it inherits ─decode→ PipelineDoc
+//!        └stops, traps: errors                                    └foreign: help for other tools' words
 //! ```
 //!
 //! `yaml` alone knows the YAML parser; `document` says what may be written, in one declaration for
 //! the reader and for the [schema]. What the words mean (names, durations, expressions) is not
 //! known here. `dotenv` reads files of variables. This room knows only `source` and `suggest`. Why it is built this way: `docs/design/001`.
 
+mod budget;
 mod decode;
 mod document;
 mod dotenv;
 mod error;
+mod extend;
 mod foreign;
 mod forms;
 mod node;
@@ -29,12 +31,22 @@ use std::cmp::Reverse;
 use decode::{Cx, Decode};
 pub use document::{
     AxisDoc, CacheDoc, CheckDoc, Count, EnvDoc, EnvFileDoc, List, Map, MatrixDoc, OutputDoc,
-    PipelineDoc, ProfileDoc, StepDoc, TargetDoc, Text, ValueDoc, WorkspaceCacheDoc, WorkspaceDoc,
+    PipelineDoc, ProfileDoc, StepDoc, TargetDoc, TemplatesDoc, Text, ValueDoc, WorkspaceCacheDoc,
+    WorkspaceDoc,
 };
 pub use dotenv::{Dotenv, DotenvFault, dotenv};
 pub use error::ParseError;
+pub use extend::{Base, Inherited, Template};
+use node::Node;
 
-use crate::source::SourceFile;
+use crate::source::{SourceFile, SourceMap, Spanned};
+
+/// A file's keys, before they are typed: what it extends comes first.
+#[derive(Debug)]
+pub struct Read<'a> {
+    root: Option<Node<'a>>,
+    errors: Vec<ParseError>,
+}
 
 /// What could be read of a file.
 #[derive(Debug, Clone, Default)]
@@ -47,22 +59,86 @@ pub struct Parsed {
     pub whole: bool,
 }
 
-/// Reads a pipeline file. An empty file is a document without keys.
-pub fn parse(file: &SourceFile) -> Parsed {
+/// Reads the keys of a pipeline file or template.
+pub fn read(file: &SourceFile) -> Read<'_> {
     let (root, errors) = yaml::read(file);
-    let mut cx = Cx { file, errors };
-    let document = root.and_then(|root| PipelineDoc::decode(root, &mut cx));
-    let mut errors = cx.errors;
+    Read { root, errors }
+}
+
+impl Read<'_> {
+    /// What the file extends, as written.
+    pub fn extends(&self) -> Option<Spanned<String>> {
+        self.root.as_ref().and_then(extend::extends)
+    }
+
+    /// The entries of its `workspace.templates`.
+    pub fn templates(&self) -> Vec<(Spanned<String>, Template)> {
+        self.root
+            .as_ref()
+            .map(extend::templates)
+            .unwrap_or_default()
+    }
+
+    /// The file as a template, if it could be read, and what is wrong with its text.
+    pub fn into_template(self) -> (Option<Template>, Vec<ParseError>) {
+        let template = match self.root {
+            Some(root) => Some(Template::new(root)),
+            None => self.errors.is_empty().then(Template::default),
+        };
+        (template, self.errors)
+    }
+
+    /// The document: the file's keys over those of `base`. An empty file is a document without
+    /// keys. `sources` has the texts of the file and of all that it extends.
+    pub fn finish(
+        mut self,
+        base: Base<'_>,
+        inherited: &mut Inherited,
+        sources: &SourceMap,
+    ) -> Parsed {
+        let base = match base {
+            // The key is there, but its value is no text: that is said when it is decoded.
+            Base::None if self.root.as_ref().is_some_and(extend::is_there) => Base::Unknown,
+            base => base,
+        };
+        let root = self
+            .root
+            .map(|root| extend::lay_over(root, base, inherited, &mut self.errors));
+        let errors = self.errors;
+        let mut cx = Cx { sources, errors };
+        let document = root.and_then(|root| PipelineDoc::decode(root, &mut cx));
+        let errors = sorted(cx.errors);
+        let whole = errors.is_empty();
+        Parsed {
+            document: document.unwrap_or_default(),
+            errors,
+            whole,
+        }
+    }
+}
+
+/// What is wrong with the shape of a template, whoever extends it.
+pub fn check(template: &Template, sources: &SourceMap) -> Vec<ParseError> {
+    let errors = Vec::new();
+    let mut cx = Cx { sources, errors };
+    let document = PipelineDoc::decode(template.node().clone(), &mut cx);
+    if let Some(workspace) = document.and_then(|document| document.workspace) {
+        cx.errors.push(ParseError::UnknownKey {
+            key: "workspace".to_owned(),
+            place: "a template",
+            span: workspace.span,
+            help: Some("it can only stand in the root's `pipe.yaml`".to_owned()),
+        });
+    }
+    sorted(cx.errors)
+}
+
+fn sorted(mut errors: Vec<ParseError>) -> Vec<ParseError> {
     errors.sort_by_key(|error| {
         let span = error.span();
         (span.start, Reverse(span.end))
     });
-    let whole = errors.is_empty();
-    Parsed {
-        document: document.unwrap_or_default(),
-        errors,
-        whole,
-    }
+    errors
 }
 
 #[cfg(test)]
@@ -72,7 +148,7 @@ mod tests {
 
     use miette::Diagnostic;
 
-    use super::testing::{complaints, file, parsed, source};
+    use super::testing::{complaints, file, parse, parsed, source};
     use super::*;
 
     #[test]
@@ -184,7 +260,7 @@ mod tests {
     fn labels_lie_in(text: &str) {
         let map = source(text);
         let file = file(&map);
-        let parsed = catch_unwind(|| parse(file));
+        let parsed = catch_unwind(|| parse(&map));
         let parsed = parsed.unwrap_or_else(|_| panic!("panics: {text:?}"));
         for label in parsed
             .errors

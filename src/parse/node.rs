@@ -74,6 +74,46 @@ impl Key<'_> {
 }
 
 impl Node<'_> {
+    /// The same, without the file's text.
+    pub(super) fn into_owned(self) -> Node<'static> {
+        let owned = |text: Cow<'_, str>| Cow::Owned(text.into_owned());
+        let value = match self.value {
+            NodeValue::Null => NodeValue::Null,
+            NodeValue::Broken => NodeValue::Broken,
+            NodeValue::Scalar(scalar) => NodeValue::Scalar(Scalar {
+                text: owned(scalar.text),
+                style: scalar.style,
+            }),
+            NodeValue::Seq(items) => {
+                NodeValue::Seq(items.into_iter().map(Node::into_owned).collect())
+            }
+            NodeValue::Map(entries) => {
+                let entry = |(key, value): Entry<'_>| {
+                    let key = Key {
+                        text: owned(key.text),
+                        span: key.span,
+                        merges: key.merges,
+                    };
+                    (key, value.into_owned())
+                };
+                NodeValue::Map(entries.into_iter().map(entry).collect())
+            }
+        };
+        Node {
+            span: self.span,
+            value,
+        }
+    }
+
+    /// The value of `key`, if it is a map that has it.
+    pub(super) fn get(&self, key: &str) -> Option<&Self> {
+        let NodeValue::Map(entries) = &self.value else {
+            return None;
+        };
+        let (_, value) = entries.iter().find(|(other, _)| other.text == key)?;
+        Some(value)
+    }
+
     /// The text, if it is a scalar.
     pub(super) fn text(&self) -> Option<&str> {
         match &self.value {

@@ -6,9 +6,10 @@
 use schemars::Schema;
 use schemars::generate::SchemaSettings;
 use schemars::transform::RecursiveTransform;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::document::PipelineDoc;
+use super::extend;
 
 /// The schema of `pipe.yaml` and of the files in `pipelines/`, in draft 7, which editors know.
 pub fn pipeline_schema() -> Value {
@@ -17,7 +18,119 @@ pub fn pipeline_schema() -> Value {
         .into_generator()
         .into_root_schema_for::<PipelineDoc>();
     schema.insert("title".to_owned(), "Pipeline file of pipe".into());
-    schema.to_value()
+    with_extends(schema.to_value())
+}
+
+/// Two schemas in one: a file that says `extends` may have `null` where something is inherited.
+fn with_extends(schema: Value) -> Value {
+    let Value::Object(mut file) = schema else {
+        return schema;
+    };
+    let mut whole = Map::new();
+    for key in ["$schema", "title", "description"] {
+        whole.extend(file.remove_entry(key));
+    }
+    let mut definitions = match file.remove("definitions") {
+        Some(Value::Object(definitions)) => definitions,
+        _ => Map::new(),
+    };
+    let mut nulls = Nulls {
+        strict: &definitions,
+        made: Map::new(),
+    };
+    let extending = nulls.object(&file, &extend::OWN);
+    let made = nulls.made;
+    definitions.extend(made);
+    definitions.insert("ExtendingPipelineDoc".to_owned(), Value::Object(extending));
+    definitions.insert("PipelineDoc".to_owned(), Value::Object(file));
+    let reference = |name: &str| json!({ "$ref": format!("#/definitions/{name}") });
+    whole.insert("type".to_owned(), "object".into());
+    whole.insert("if".to_owned(), json!({ "required": ["extends"] }));
+    whole.insert("then".to_owned(), reference("ExtendingPipelineDoc"));
+    whole.insert("else".to_owned(), reference("PipelineDoc"));
+    whole.insert("definitions".to_owned(), Value::Object(definitions));
+    Value::Object(whole)
+}
+
+/// Makes schemas that also take `null` where it removes something.
+struct Nulls<'a> {
+    /// The definitions without it.
+    strict: &'a Map<String, Value>,
+    /// Those with it.
+    made: Map<String, Value>,
+}
+
+impl Nulls<'_> {
+    /// A schema, without what it must not have: its keys in `own` are not inherited.
+    fn object(&mut self, schema: &Map<String, Value>, own: &[&str]) -> Map<String, Value> {
+        let mut object = schema.clone();
+        if let Some(Value::Object(properties)) = object.get_mut("properties") {
+            for (_, value) in properties
+                .iter_mut()
+                .filter(|(key, _)| !own.contains(&key.as_str()))
+            {
+                *value = or_null(self.of(value));
+            }
+        }
+        if let Some(value @ Value::Object(_)) = object.get_mut("additionalProperties")
+            && !is_env(value)
+        {
+            *value = or_null(self.of(value));
+        }
+        for key in ["anyOf", "allOf"] {
+            if let Some(Value::Array(forms)) = object.get_mut(key) {
+                forms.iter_mut().for_each(|form| *form = self.of(form));
+            }
+        }
+        object
+    }
+
+    fn of(&mut self, schema: &Value) -> Value {
+        let Value::Object(object) = schema else {
+            return schema.clone();
+        };
+        let name = object.get("$ref").and_then(Value::as_str);
+        match name.and_then(|name| name.strip_prefix("#/definitions/")) {
+            Some(name) => self.definition(name),
+            None => Value::Object(self.object(object, &[])),
+        }
+    }
+
+    fn definition(&mut self, name: &str) -> Value {
+        let new = format!("Extending{name}");
+        let reference = json!({ "$ref": format!("#/definitions/{new}") });
+        if !self.made.contains_key(&new) {
+            // Before its content: it may name itself.
+            self.made.insert(new.clone(), Value::Null);
+            let made = self
+                .strict
+                .get(name)
+                .map_or(Value::Bool(true), |strict| self.of(strict));
+            self.made.insert(new, made);
+        }
+        reference
+    }
+}
+
+/// A variable of the environment: it is replaced as a whole, and `null` is none of its forms.
+fn is_env(schema: &Value) -> bool {
+    schema["$ref"] == "#/definitions/Env"
+}
+
+fn or_null(mut schema: Value) -> Value {
+    let nothing = json!({ "type": "null" });
+    if let Some(forms) = schema.get_mut("anyOf").and_then(Value::as_array_mut) {
+        forms.push(nothing);
+        return schema;
+    }
+    let description = schema
+        .as_object_mut()
+        .and_then(|schema| schema.remove("description"));
+    let mut either = json!({ "anyOf": [schema, nothing] });
+    if let Some(description) = description {
+        either["description"] = description;
+    }
+    either
 }
 
 /// Takes the null away that schemars gives to every `Option`: a key may be absent, but where it
@@ -93,9 +206,42 @@ mod tests {
     }
 
     #[test]
-    fn null_is_nowhere_and_every_key_is_described() {
+    fn null_is_only_where_something_is_inherited() {
+        for (text, good) in [
+            (
+                "extends: a\nsteps: { a: null, b: { run: null, matrix: { os: null } } }",
+                true,
+            ),
+            (
+                "extends: a\ntargets: { t: { profile: null } }\nvars: null",
+                true,
+            ),
+            (
+                "workspace: { templates: { a: { extends: b, steps: null } } }",
+                true,
+            ),
+            ("workspace: { templates: { a: { steps: null } } }", false),
+            ("workspace: { templates: { a: { workspace: {} } } }", false),
+            ("extends: a\nenv: { A: null }", false),
+            ("extends: a\nname: null", false),
+            ("extends: a\nworkspace: { members: null }", false),
+            ("extends: a\nsteps: { a: { needs: [null] } }", false),
+            ("extends: null", false),
+        ] {
+            assert_eq!(accepts(text), good, "{text}");
+        }
+    }
+
+    #[test]
+    fn every_key_is_described_and_null_is_only_for_those_who_extend() {
         let schema = pipeline_schema();
-        assert!(!schema.to_string().contains("\"null\""));
+        for (name, definition) in schema["definitions"].as_object().expect("definitions") {
+            let strict = !name.starts_with("Extending");
+            assert!(
+                !(strict && definition.to_string().contains("\"null\"")),
+                "{name}"
+            );
+        }
         let step = &schema["definitions"]["StepDoc"]["properties"];
         let keys = step.as_object().expect("properties");
         assert!(

@@ -2,7 +2,7 @@
 
 use miette::Diagnostic;
 
-use super::{ParseError, Parsed, parse};
+use super::{Base, Inherited, ParseError, Parsed, read};
 use crate::source::{SourceFile, SourceMap, Span};
 
 /// A file with `text`, behind another one.
@@ -19,15 +19,20 @@ pub(super) fn file(map: &SourceMap) -> &SourceFile {
     map.file(Span::new(10, 10)).expect("the second file")
 }
 
-/// What `parse` makes of `text`.
+/// What is read of the file of [`source`].
+pub(super) fn parse(map: &SourceMap) -> Parsed {
+    read(file(map)).finish(Base::None, &mut Inherited::default(), map)
+}
+
+/// What is read of `text`.
 pub(super) fn parsed(text: &str) -> Parsed {
-    parse(file(&source(text)))
+    parse(&source(text))
 }
 
 /// The errors in `text`: message, first label's text, help.
 pub(super) fn complaints(text: &str) -> Vec<String> {
     let map = source(text);
-    parse(file(&map))
+    parse(&map)
         .errors
         .iter()
         .map(|error| complaint(error, &map))

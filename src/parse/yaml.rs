@@ -10,6 +10,7 @@ use std::ops::Range;
 
 use granit_parser::{Event, Parser, ScalarStyle, ScanError, StructureStyle, Tag};
 
+use super::budget::{MAX_BYTES, Used};
 use super::error::ParseError;
 use super::node::{Entry, Key, Node, NodeValue, Scalar, Style};
 use super::stops;
@@ -18,10 +19,6 @@ use crate::source::{SourceFile, Span};
 
 /// Collections in collections, aliases expanded. Decoding and dropping recurse this deep.
 const MAX_DEPTH: usize = 64;
-/// Keys and values in all, aliases expanded: a generated file of 100 000 steps has 2.5 million.
-const MAX_NODES: usize = 4_000_000;
-/// Bytes of text in all, aliases expanded, and bytes of the file.
-const MAX_BYTES: usize = 64 << 20;
 /// Maps up to this size are searched for duplicate keys without a table.
 const SMALL_MAP: usize = 16;
 
@@ -81,42 +78,6 @@ struct Anchored<'a> {
     node: Node<'a>,
     height: usize,
     used: Used,
-}
-
-/// Amounts that are limited.
-#[derive(Clone, Copy, Default)]
-struct Used {
-    nodes: usize,
-    bytes: usize,
-}
-
-impl Used {
-    fn since(self, before: Self) -> Self {
-        Self {
-            nodes: self.nodes - before.nodes,
-            bytes: self.bytes - before.bytes,
-        }
-    }
-
-    fn add(&mut self, more: Self) {
-        self.nodes += more.nodes;
-        self.bytes += more.bytes;
-    }
-
-    fn exceeded(self) -> Option<String> {
-        if self.nodes > MAX_NODES {
-            Some(format!(
-                "holds more than {MAX_NODES} values, aliases expanded"
-            ))
-        } else if self.bytes > MAX_BYTES {
-            Some(format!(
-                "holds more than {} MiB of text, aliases expanded",
-                MAX_BYTES >> 20
-            ))
-        } else {
-            None
-        }
-    }
 }
 
 /// Makes the tree from the parser's events, with a stack of its own instead of recursion.
@@ -522,7 +483,10 @@ impl<'a> Builder<'a> {
 
     fn check(&self, used: Used, span: Span) -> Step {
         match used.exceeded() {
-            Some(what) => Err(ParseError::Budget { what, span }),
+            Some(amount) => {
+                let what = format!("holds more than {amount}, aliases expanded");
+                Err(ParseError::Budget { what, span })
+            }
             None => Ok(()),
         }
     }
