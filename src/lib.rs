@@ -12,6 +12,7 @@
 
 pub mod cache;
 pub mod cli;
+pub mod dialect;
 pub mod event;
 pub mod exec;
 pub mod expand;

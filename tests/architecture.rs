@@ -28,7 +28,7 @@ use Of::{All, Only};
 const TEMPLATES: [&str; 4] = ["FillError", "Late", "Piece", "Template"];
 
 /// Each room and the rooms that it may know, besides the base.
-const ROOMS: [(&str, &[Of]); 15] = [
+const ROOMS: [(&str, &[Of]); 16] = [
     ("parse", &[]),
     ("event", &[]),
     ("glob", &[]),
@@ -36,12 +36,18 @@ const ROOMS: [(&str, &[Of]); 15] = [
     ("init", &[]),
     ("model", &[All("parse"), All("glob")]),
     (
+        "dialect",
+        &[All("parse"), All("glob"), Only("init", &["Files", "node"])],
+    ),
+    (
         "load",
         &[
             All("parse"),
             All("glob"),
             All("sys"),
             All("model"),
+            All("dialect"),
+            Only("init", &["Files"]),
             Only("expand", &["EnvFile", "Facts"]),
         ],
     ),

@@ -88,7 +88,12 @@ fn wrong_shapes_are_refused_by_the_schema() {
         let mut files = case
             .files
             .iter()
-            .filter(|(path, _)| is_pipeline_file(Path::new(path)));
+            .filter(|(path, _)| is_pipeline_file(Path::new(path)))
+            .peekable();
+        // Files of other systems have no schema.
+        if files.peek().is_none() {
+            continue;
+        }
         let refused = files.any(|(_, text)| !faults(&schema, text).is_empty());
         assert!(refused, "the schema finds nothing wrong in {name}");
     }

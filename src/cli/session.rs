@@ -73,6 +73,12 @@ impl<'a> Session<'a> {
                 .drain(..)
                 .map(|error| Box::new(error) as Finding),
         );
+        findings.extend(
+            loaded
+                .dialect
+                .drain(..)
+                .map(|warning| Box::new(warning) as Finding),
+        );
         let member = member(&root, &around.folder, &loaded);
         let env_files = Arc::new(EnvFiles::new(&root, &loaded.sources));
         Ok(Self {

@@ -15,7 +15,7 @@ mod walk;
 pub use ignore::{Ignore, TEMP_PREFIX};
 pub use pattern::Pattern;
 pub use set::PatternSet;
-pub use syntax::GlobError;
+pub use syntax::{GlobError, escape};
 pub use walk::{FileKind, Listing, Visitor, WalkError, Want, folder, list, walk};
 
 #[cfg(test)]

@@ -506,7 +506,7 @@ fn part(stretch: &[Placed]) -> Result<Option<Part>, GlobError> {
 
 /// `bytes` as text that means exactly them. Bytes that are no UTF-8 are written `\xFF`: such text
 /// is only shown, never read.
-pub(super) fn escape(bytes: &[u8]) -> String {
+pub fn escape(bytes: &[u8]) -> String {
     let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"_-./".contains(byte);
     if let (true, Ok(text)) = (bytes.iter().all(is_plain), std::str::from_utf8(bytes)) {
         return text.to_owned();

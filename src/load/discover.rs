@@ -8,7 +8,7 @@ use std::sync::Arc;
 use indexmap::map::Entry;
 
 use super::templates::{Found, Id, Templates};
-use super::{ENDINGS, LoadError, Loaded};
+use super::{ENDINGS, LoadError, Loaded, foreign, root};
 use crate::glob::{Ignore, Pattern, Want, list};
 use crate::model::{Lowered, ModelError, Place, lower};
 use crate::parse::{self, ParseError, PipelineDoc};
@@ -28,20 +28,26 @@ pub fn load(root: &Path) -> Loaded {
     };
     loader.loaded.workspace.root = root.to_path_buf();
     loader.loaded.looked_at = Some(Vec::new());
-    loader.root_file();
-    loader.pipelines_folder();
-    loader.members();
-    loader.check_templates();
+    let dialect = (!root::has_own(root)).then(|| foreign::dialect_of(root));
+    match dialect.flatten() {
+        Some(dialect) => loader.foreign(dialect),
+        None => {
+            loader.root_file();
+            loader.pipelines_folder();
+            loader.members();
+            loader.check_templates();
+        }
+    }
     loader.lower_all();
     loader.loaded
 }
 
 /// A file that was read, and what its place says.
-struct Document {
-    document: PipelineDoc,
-    place: Place,
+pub(super) struct Document {
+    pub(super) document: PipelineDoc,
+    pub(super) place: Place,
     /// What it extends could not be read.
-    lacks_base: bool,
+    pub(super) lacks_base: bool,
 }
 
 #[derive(Default)]
@@ -49,7 +55,7 @@ pub(super) struct Loader {
     pub(super) root: PathBuf,
     pub(super) loaded: Loaded,
     pub(super) templates: Templates,
-    documents: Vec<Document>,
+    pub(super) documents: Vec<Document>,
     /// Files in the source map.
     files: HashMap<RelPath, Arc<SourceFile>>,
     /// What was said already: a mistake in a template is one, however many extend it.
@@ -57,13 +63,15 @@ pub(super) struct Loader {
 }
 
 impl Loader {
-    fn root_file(&mut self) {
-        let name = self
-            .root
+    pub(super) fn root_name(&self) -> String {
+        self.root
             .file_name()
-            .map_or_else(|| "root".into(), |name| name.to_string_lossy().into_owned());
+            .map_or_else(|| "root".into(), |name| name.to_string_lossy().into_owned())
+    }
+
+    fn root_file(&mut self) {
         if let Some(file) = self.spelling(&RelPath::root(), b"pipe") {
-            self.read(file, name, RelPath::root(), None);
+            self.read(file, self.root_name(), RelPath::root(), None);
         }
     }
 
@@ -135,7 +143,10 @@ impl Loader {
         }
     }
 
-    fn listed(&mut self, result: Result<Vec<RelPath>, crate::glob::WalkError>) -> Vec<RelPath> {
+    pub(super) fn listed(
+        &mut self,
+        result: Result<Vec<RelPath>, crate::glob::WalkError>,
+    ) -> Vec<RelPath> {
         result.unwrap_or_else(|error| {
             let path = error.path.display().to_string();
             self.loaded.load.push(LoadError::Unreadable {
@@ -227,15 +238,9 @@ impl Loader {
     }
 
     fn read(&mut self, file: RelPath, name: String, dir: RelPath, member: Option<RelPath>) {
-        let source = match self.source(&file) {
-            Ok(source) => source,
-            Err(reason) => {
-                let path = file.to_string();
-                let unreadable = LoadError::Unreadable { path, reason };
-                return self.loaded.load.push(unreadable);
-            }
+        let Some(source) = self.source_or_say(&file) else {
+            return;
         };
-        let Some(source) = source else { return };
         let is_root = file.parent().is_some_and(|folder| folder.is_root());
         let read = parse::read(&source);
         if is_root {
@@ -260,6 +265,17 @@ impl Loader {
             place,
             lacks_base,
         });
+    }
+
+    /// The file in the source map; `None` after an error, which is told.
+    pub(super) fn source_or_say(&mut self, file: &RelPath) -> Option<Arc<SourceFile>> {
+        self.source(file).unwrap_or_else(|reason| {
+            let path = file.to_string();
+            self.loaded
+                .load
+                .push(LoadError::Unreadable { path, reason });
+            None
+        })
     }
 
     /// Records errors that are new.

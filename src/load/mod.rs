@@ -1,13 +1,14 @@
 //! Finds and reads pipeline files: from a folder to a workspace, with all that is wrong with it.
 //!
 //! The only room that reads pipeline files: `root` finds the workspace, `discover` its files,
-//! `templates` what they extend. It also gathers what expressions may ask of the world (`facts`),
-//! dotenv files among it (`env_files`).
+//! `templates` what they extend, and `foreign` the files of other systems where there are none. It
+//! also gathers what expressions may ask of the world (`facts`), dotenv files among it (`env_files`).
 
 mod discover;
 mod env_files;
 mod error;
 mod facts;
+mod foreign;
 mod root;
 mod templates;
 
@@ -19,6 +20,7 @@ pub use error::LoadError;
 pub use facts::{facts, stamps};
 pub use root::{find_root, looked_at_for_root};
 
+use crate::dialect::DialectError;
 use crate::model::{ModelError, Workspace};
 use crate::parse::ParseError;
 use crate::source::SourceMap;
@@ -39,6 +41,8 @@ pub struct Loaded {
     pub parse: Vec<ParseError>,
     /// What is wrong with what they say.
     pub model: Vec<ModelError>,
+    /// What is wrong with other systems' files.
+    pub dialect: Vec<DialectError>,
     /// Files and folders that the workspace depends on, there or not there; `None` where they
     /// cannot be listed.
     pub looked_at: Option<Vec<PathBuf>>,

@@ -2,15 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{ENDINGS, LoadError};
+use super::{ENDINGS, LoadError, foreign};
 
 /// The workspace root for someone who stands in `folder`: the nearest folder going up that has a
 /// `pipe.yaml` with a `workspace:` key, or a `pipelines/` folder with a pipeline file; without
-/// one, the nearest with any `pipe.yaml`.
+/// one, the nearest with any `pipe.yaml`; without any, the nearest that another system builds.
 ///
 /// # Errors
 ///
-/// When there is no pipeline file on the way up.
+/// When there is none of them on the way up.
 pub fn find_root(folder: &Path) -> Result<PathBuf, LoadError> {
     let is_root = |folder: &&Path| says_workspace(folder) || has_pipelines(folder);
     let root = folder
@@ -18,9 +18,15 @@ pub fn find_root(folder: &Path) -> Result<PathBuf, LoadError> {
         .find(is_root)
         .or_else(|| folder.ancestors().find(|folder| file_in(folder).is_some()));
     root.map(Path::to_path_buf)
+        .or_else(|| foreign::find(folder))
         .ok_or_else(|| LoadError::NoWorkspace {
             folder: folder.display().to_string(),
         })
+}
+
+/// Whether a folder has pipeline files of our own.
+pub(super) fn has_own(folder: &Path) -> bool {
+    file_in(folder).is_some() || has_pipelines(folder)
 }
 
 /// The `pipe.yaml` or `pipe.yml` of a folder.

@@ -10,9 +10,10 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use super::error::ParseError;
 use super::foreign;
-use super::node::{Node, NodeValue};
+use super::node::{Key, Node, NodeValue};
 use super::traps;
 use crate::source::{SourceMap, Span, Spanned};
+use crate::suggest;
 
 /// What decoding a file needs besides the nodes.
 pub(super) struct Cx<'a> {
@@ -89,6 +90,10 @@ pub(super) trait Document: Default {
     const MAY_BE_EMPTY: bool = false;
     /// See [`Decode::IGNORES_X`].
     const IGNORES_X: bool = false;
+    /// Other keys than its own are somebody else's.
+    const OTHERS_IGNORED: bool = false;
+    /// Other keys than its own get a warning.
+    const OTHERS_WARNED: bool = false;
 
     /// Decodes `node` into the field `key`; `false` if there is none.
     fn set(&mut self, key: &str, node: Node<'_>, cx: &mut Cx<'_>) -> bool;
@@ -101,7 +106,7 @@ pub(super) fn decode_document<D: Document>(node: Node<'_>, cx: &mut Cx<'_>) -> O
         NodeValue::Map(entries) => {
             for (key, value) in entries {
                 if !key.text.starts_with("x-") && !document.set(&key.text, value, cx) {
-                    cx.unknown_key(&key.text, key.span, D::PLACE, D::KEYS);
+                    other_key::<D>(&key, cx);
                 }
             }
         }
@@ -117,6 +122,20 @@ pub(super) fn decode_document<D: Document>(node: Node<'_>, cx: &mut Cx<'_>) -> O
     }
     // Also after an error: the name exists, and what refers to it is not wrong as well.
     Some(document)
+}
+
+/// Records a key that the document does not have, where it should have none.
+fn other_key<D: Document>(key: &Key<'_>, cx: &mut Cx<'_>) {
+    if D::OTHERS_WARNED {
+        cx.errors.push(ParseError::KeyNotRead {
+            key: key.text.to_string(),
+            place: D::PLACE,
+            span: key.span,
+            help: suggest::did_you_mean(&key.text, D::KEYS.iter().copied()),
+        });
+    } else if !D::OTHERS_IGNORED {
+        cx.unknown_key(&key.text, key.span, D::PLACE, D::KEYS);
+    }
 }
 
 /// What to write instead of nothing where a map is wanted.

@@ -184,6 +184,21 @@ pub enum ParseError {
         #[help]
         help: Option<String>,
     },
+    /// A key of another system's file that nothing is made of.
+    #[error("`{key}` in {place} is not read")]
+    #[diagnostic(code(pipe::parse::key_not_read), severity(Warning))]
+    KeyNotRead {
+        /// The key.
+        key: String,
+        /// In what.
+        place: &'static str,
+        /// Where.
+        #[label("passed by")]
+        span: Span,
+        /// What may have been meant.
+        #[help]
+        help: String,
+    },
     /// A value of the wrong shape.
     #[error("{wanted} wanted, found {found}")]
     #[diagnostic(code(pipe::parse::wrong_type))]
@@ -244,6 +259,7 @@ impl ParseError {
             | Self::Directive { span }
             | Self::Budget { span, .. }
             | Self::UnknownKey { span, .. }
+            | Self::KeyNotRead { span, .. }
             | Self::WrongType { span, .. }
             | Self::NothingToRemove { span, .. }
             | Self::Value { span, .. } => *span,

@@ -12,6 +12,7 @@
 
 mod budget;
 mod decode;
+mod dialects;
 mod document;
 mod dotenv;
 mod error;
@@ -29,6 +30,10 @@ mod yaml;
 use std::cmp::Reverse;
 
 use decode::{Cx, Decode};
+pub use dialects::{
+    AppBuildDoc, AppDoc, BuildModeDoc, Foreign, ServerBuildDoc, ServerDoc, WorkerBuildDoc,
+    WorkerDoc,
+};
 pub use document::{
     AxisDoc, CacheDoc, CheckDoc, Count, EnvDoc, EnvFileDoc, List, Map, MatrixDoc, OutputDoc,
     PipelineDoc, ProfileDoc, StepDoc, TargetDoc, TemplatesDoc, Text, ValueDoc, WorkspaceCacheDoc,
