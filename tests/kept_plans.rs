@@ -77,7 +77,7 @@ fn an_edited_file_is_seen() {
 fn a_new_member_and_a_new_spelling_are_seen() {
     let sandbox = kept();
     sandbox.write("members/web/pipe.yaml", "targets: { default: [gone] }\n");
-    assert!(said(&sandbox, "").contains("there is no step `gone`"));
+    assert!(said(&sandbox, "").contains("there is no step or target `gone`"));
     sandbox.remove("members/web/pipe.yaml");
     assert_eq!(said(&sandbox, ""), "first nobody");
     sandbox.write("members/api/pipe.yml", MEMBER);
@@ -91,7 +91,7 @@ fn a_new_root_in_between_is_seen() {
         "pipelines/more.yaml",
         "targets: { default: [gone] }\nsteps: {}\n",
     );
-    assert!(said(&sandbox, "").contains("there is no step `gone`"));
+    assert!(said(&sandbox, "").contains("there is no step or target `gone`"));
 }
 
 #[test]

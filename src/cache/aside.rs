@@ -17,7 +17,7 @@ use super::rebuilder::Cache;
 use super::tree::TreeError;
 use crate::path::RelPath;
 use crate::plan::{Output, OutputKind, PlanStep};
-use crate::sys::fs::{FsError, TEMP_PREFIX, rename};
+use crate::sys::fs::{FsError, TEMP_PREFIX, rename_locked, unlock};
 
 /// The outputs of a step, moved out of the way.
 #[derive(Debug)]
@@ -85,7 +85,7 @@ impl Cache {
         for path in units {
             aside
                 .moved
-                .extend(self.take(number, aside.moved.len(), path)?);
+                .extend(self.take(number, aside.moved.len(), path, &aside.outputs)?);
         }
         self.prune(&aside.outputs);
         if !units.is_empty() {
@@ -99,7 +99,13 @@ impl Cache {
     }
 
     /// Moves one path out of the way, if something is there.
-    fn take(&self, number: u64, count: usize, path: &RelPath) -> Result<Option<Moved>, FsError> {
+    fn take(
+        &self,
+        number: u64,
+        count: usize,
+        path: &RelPath,
+        outputs: &[Output],
+    ) -> Result<Option<Moved>, FsError> {
         let (folder, name) = match Folder::of_real(&self.root, path) {
             Ok(found) => found,
             Err(error) if error.is_not_found() => return Ok(None),
@@ -124,7 +130,13 @@ impl Cache {
                 number,
                 moved: moved.clone(),
             })?;
-            match rename(&from, &self.place(&moved.place)?) {
+            let to = self.place(&moved.place)?;
+            // Only folders that are outputs themselves are the command's to lock.
+            let result = match in_output_folder(outputs, path) {
+                true => folder.unlocking(|| rename_locked(&from, &to)),
+                false => rename_locked(&from, &to),
+            };
+            match result {
                 Ok(()) => return Ok(Some(moved)),
                 Err(error) if error.source.kind() == ErrorKind::CrossesDevices => {}
                 Err(error) => return Err(folder.told(name, error)),
@@ -182,11 +194,36 @@ impl Cache {
             if exists(&place) {
                 Folder::make_real(&self.root, &from.parent().unwrap_or_default())?;
                 let (folder, name) = Folder::of_real(&self.root, from)?;
-                rename(&place, &folder.at(name)).map_err(|error| folder.told(name, error))?;
+                rename_locked(&place, &folder.at(name))
+                    .map_err(|error| folder.told(name, error))?;
                 self.tree.forget(from);
             }
         }
         self.with_bench(|bench| bench.end(number))
+    }
+
+    /// Files that git tracks, were set aside, and were not made again, though no record says that a
+    /// step ever made them: they are somebody's work, and the outputs cover too much.
+    pub fn not_made_again(&self, aside: &Aside) -> Vec<RelPath> {
+        let known = by_path(&aside.known);
+        let is_gone = |path: &RelPath| {
+            !known.contains_key(path)
+                && self.state.known(path.as_bytes()).is_none()
+                && !exists(&path.under(&self.root))
+        };
+        let moved = aside.moved.iter().filter_map(|Moved { from, place }| {
+            let place = self.place(place).ok()?;
+            Some(below(from, &place))
+        });
+        let gone = moved.flatten().map(|(path, _)| path).filter(is_gone);
+        self.tracked(gone)
+    }
+
+    /// Those of `paths` that git tracks; it is asked only if there are any.
+    pub(super) fn tracked(&self, paths: impl Iterator<Item = RelPath>) -> Vec<RelPath> {
+        paths
+            .filter(|path| self.git.tracks(path.as_bytes()))
+            .collect()
     }
 
     /// Removes what was set aside, after the step succeeded. What no record knows goes to
@@ -234,7 +271,11 @@ impl Cache {
                         .is_some_and(|entry| same_content(&file, entry))
                     || self.state.known(path.as_bytes()).is_some();
                 if !is_ours {
-                    kept.push((path.clone(), self.keep(&file, &path)?));
+                    let there = self.keep(&file, &path).or_else(|_| {
+                        unlock(&place);
+                        self.keep(&file, &path)
+                    })?;
+                    kept.push((path, there));
                 }
             }
             if exists(&place) {
@@ -329,6 +370,17 @@ pub(super) fn by_path(entries: &[Entry]) -> ByPath<'_> {
         }
     }
     found
+}
+
+/// Whether `path` lies in a folder that is an output as a whole.
+fn in_output_folder(outputs: &[Output], path: &RelPath) -> bool {
+    outputs.iter().any(|output| {
+        let folder = match &output.kind {
+            OutputKind::Folder(folder) if !output.negated => folder,
+            _ => return false,
+        };
+        path != folder && path.is_in(folder)
+    })
 }
 
 /// Whether a file or link holds what `entry` says.

@@ -5,8 +5,10 @@
 //! now. Where there is no such path the plain one is used. Knows nothing of outputs.
 
 use std::ffi::OsStr;
+use std::io::ErrorKind;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
@@ -14,7 +16,7 @@ use rustix::fs::{CWD, Mode, OFlags, openat};
 use rustix::io::Errno;
 
 use crate::path::RelPath;
-use crate::sys::fs::{FsError, create_dir_all};
+use crate::sys::fs::{FsError, create_dir_all, set_mode};
 
 /// Whether descriptors have paths here.
 static HAS_PROC: LazyLock<bool> = LazyLock::new(|| Path::new("/proc/self/fd").is_dir());
@@ -139,6 +141,29 @@ impl Folder {
             PathBuf::from(format!("/proc/self/fd/{}", self.descriptor.as_raw_fd())).join(name)
         } else {
             self.plain.join(name)
+        }
+    }
+
+    /// Lets its owner change what is in it. Tools like to make read-only what they install.
+    fn unlock(&self) -> Result<(), FsError> {
+        let place = self.at(b".");
+        let facts = place
+            .metadata()
+            .map_err(|error| FsError::new("look at", &self.plain, error))?;
+        set_mode(&place, facts.permissions().mode() & 0o7777 | 0o200)
+    }
+
+    /// Does something in it that may not be possible before it is unlocked.
+    pub(super) fn unlocking<T>(
+        &self,
+        mut act: impl FnMut() -> Result<T, FsError>,
+    ) -> Result<T, FsError> {
+        match act() {
+            Err(error) if error.source.kind() == ErrorKind::PermissionDenied => {
+                self.unlock().map_err(|_| error)?;
+                act()
+            }
+            result => result,
         }
     }
 

@@ -8,6 +8,7 @@ use std::path::Path;
 use super::beneath::Folder;
 use super::entry::{Entry, EntryPath, Kind};
 use super::made::{Made, Prepared, Ran};
+use super::makers::files;
 use super::rebuilder::Cache;
 use super::result::Origin;
 use super::state::{Ended, LastRun, Latest, nanos};
@@ -44,6 +45,14 @@ pub enum CaptureError {
         /// What is in the way.
         error: FsError,
     },
+    /// Another step made the same file in this run.
+    #[error("output `{path}` was made by `{other}` too: each path has one maker")]
+    Twice {
+        /// The file.
+        path: String,
+        /// Who made it first.
+        other: String,
+    },
     /// It cannot be taken.
     #[error("output {0}")]
     Tree(TreeError),
@@ -69,6 +78,12 @@ impl Cache {
             .outputs(&step.outputs, ran.since)
             .map_err(CaptureError::Tree)?;
         self.check_outputs(&step.outputs, &entries)?;
+        self.makers
+            .claim(step, files(&entries))
+            .map_err(|(path, other)| CaptureError::Twice {
+                path: path.to_string(),
+                other,
+            })?;
         let prepared = prepared.filter(|_| step.cache.is_cached());
         let origin = self.origin(step, ran);
         let mut notes = Vec::new();

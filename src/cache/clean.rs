@@ -72,7 +72,9 @@ impl Cache {
 
     fn remove(&self, path: &RelPath) -> Result<(), FsError> {
         let (folder, name) = Folder::of(&self.root, path)?;
-        kept::remove(&folder.at(name)).map_err(|error| folder.told(name, error))?;
+        folder
+            .unlocking(|| kept::remove(&folder.at(name)))
+            .map_err(|error| folder.told(name, error))?;
         self.tree.forget(path);
         Ok(())
     }

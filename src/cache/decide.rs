@@ -8,6 +8,7 @@ use super::diff;
 use super::entry::{Entry, EntryPath, Kind};
 use super::fields::Listed;
 use super::made::{Made, Prepared};
+use super::makers::files;
 use super::miss::{MissReason, OutputChange};
 use super::rebuilder::Cache;
 use super::result::Bytes;
@@ -39,11 +40,19 @@ impl Cache {
         if last.key != Some(prepared.key) {
             return Err(self.key_reasons(&last, prepared));
         }
-        let damage = self.damage(step, &last, since);
-        if damage.is_empty() {
-            Ok(made_before(last))
-        } else {
-            Err(damage)
+        let mut damage = self.damage(step, &last, since);
+        if damage.is_empty()
+            && let Err((path, _)) = self.makers.claim(step, files(&last.outputs))
+        {
+            // That there are two makers is told when the command has run.
+            damage.push(MissReason::Output {
+                path: path.to_string(),
+                change: OutputChange::Edited,
+            });
+        }
+        match damage.as_slice() {
+            [] => Ok(made_before(last)),
+            _ => Err(damage),
         }
     }
 

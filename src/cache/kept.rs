@@ -11,8 +11,8 @@ use super::rebuilder::Cache;
 use super::store::copy_hashing;
 use crate::path::RelPath;
 use crate::sys::fs::{
-    FsError, copy, create_dir_all, open_regular, remove_dir, remove_dir_all, remove_file, rename,
-    symlink,
+    FsError, copy, create_dir_all, open_regular, remove_dir, remove_dir_all, remove_file,
+    rename_locked, symlink,
 };
 
 impl Cache {
@@ -72,7 +72,7 @@ pub(super) fn move_to(from: &Path, to: &Path) -> Result<(), FsError> {
     if let Some(folder) = to.parent() {
         create_dir_all(folder)?;
     }
-    match rename(from, to) {
+    match rename_locked(from, to) {
         Err(error) if error.source.kind() == ErrorKind::CrossesDevices => {
             carry(from, to)?;
             remove(from)

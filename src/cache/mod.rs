@@ -46,6 +46,7 @@ mod kept;
 mod local;
 mod logs;
 mod made;
+mod makers;
 #[cfg(test)]
 mod memory;
 mod miss;

@@ -11,6 +11,7 @@ use super::fields::Fields;
 use super::journal::Bench;
 use super::local::{CACHEDIR_TAG, LocalStore};
 use super::made::Prepared;
+use super::makers::Makers;
 use super::state::{self, LastRun, State};
 use super::store::Store;
 use super::tree::Tree;
@@ -18,6 +19,7 @@ use crate::glob::{GlobError, Ignore};
 use crate::plan::{Plan, StepIx};
 use crate::sys::boot::boot_id;
 use crate::sys::fs::{FsError, create_dir_all, write_atomic};
+use crate::sys::git::Git;
 
 /// Where the cache works and what of it is used.
 #[derive(Clone, Debug)]
@@ -62,6 +64,10 @@ pub struct Cache {
     /// This run's folder in `.pipe/aside`, made when something is first set aside.
     pub(super) bench: Mutex<Option<Bench>>,
     pub(super) bench_name: String,
+    /// Asked only where files that no record knows are in the way.
+    pub(super) git: Git,
+    /// Which step made which file in this run.
+    pub(super) makers: Makers,
     names: Vec<String>,
     notes: Mutex<Vec<String>>,
     was_said: AtomicBool,
@@ -104,6 +110,8 @@ impl Cache {
             boot: boot_id(),
             bench: Mutex::new(None),
             bench_name: format!("{run}-{}", std::process::id()),
+            git: Git::new(&root),
+            makers: Makers::default(),
             names: plan.steps.iter().map(|step| step.name.clone()).collect(),
             notes: Mutex::new(trouble.into_iter().collect()),
             was_said: AtomicBool::new(false),

@@ -4,10 +4,13 @@
 //! into place: a result that turns out to be damaged changes nothing. Links are never followed.
 //! Files that already are as they should be are left alone. Knows no command.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use super::decide::made_before;
+use super::entry::{EntryPath, Kind};
 use super::made::{Made, Prepared};
+use super::makers::files;
 use super::miss::{FileState, MissReason, OutputChange};
 use super::rebuilder::Cache;
 use super::result::Record;
@@ -109,6 +112,10 @@ impl Cache {
     /// Moves away what does not belong among intact outputs.
     fn tidy(&self, step: &PlanStep, last: LastRun) -> Option<Made> {
         let extra = self.extra(step, &last.outputs).ok()?;
+        let strangers = extra.iter().map(|(path, _)| path);
+        if self.is_in_the_way(strangers) || self.makers.claim(step, files(&last.outputs)).is_err() {
+            return None;
+        }
         let moved = self.clear_away(step, extra.into_iter().map(|(path, _)| path));
         let mut made = made_before(last);
         match moved {
@@ -152,6 +159,23 @@ impl Cache {
             return Ok(None);
         };
         let here = self.tree.outputs(&step.outputs, since)?;
+        let files = record.outputs.iter();
+        let files = files.filter(|output| output.kind != Kind::EmptyFolder);
+        if self
+            .makers
+            .claim(step, files.map(|output| &output.path))
+            .is_err()
+        {
+            return Ok(None);
+        }
+        let wanted: HashSet<&RelPath> = record.outputs.iter().map(|output| &output.path).collect();
+        let strangers = here.iter().filter_map(|entry| match &entry.path {
+            EntryPath::In(path) if !wanted.contains(path) => Some(path),
+            _ => None,
+        });
+        if self.is_in_the_way(strangers) {
+            return Ok(None);
+        }
         let (entries, mut notes) = self.bring(store, step, &record.outputs, &here)?;
         let log = record.log.as_ref().and_then(|log| {
             let written = self.restore_log(store, &step.identity(), log);
@@ -166,6 +190,14 @@ impl Cache {
             ..Made::default()
         };
         Ok(Some(self.restored(step, prepared, &record, made)))
+    }
+
+    /// Whether somebody's work is among files that are to be moved away: the command runs instead,
+    /// and its failure tells which.
+    fn is_in_the_way<'p>(&self, mut strangers: impl Iterator<Item = &'p RelPath>) -> bool {
+        strangers.any(|path| {
+            self.state.known(path.as_bytes()).is_none() && self.git.tracks(path.as_bytes())
+        })
     }
 
     /// Remembers what was restored.

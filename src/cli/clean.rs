@@ -37,7 +37,7 @@ pub(super) fn clean(around: &Surroundings, args: &CleanArgs) -> Exit {
     for identity in identities {
         let cleaned = match cache.clean(&identity, args.dry_run) {
             Ok(cleaned) => cleaned,
-            Err(error) => return refuse(&error.to_string()),
+            Err(error) => return refuse(&format!("{error}: {}", error.source)),
         };
         for path in &cleaned.kept {
             output::err(&format!("kept {path}: it is not what `{identity}` made\n"));

@@ -292,7 +292,9 @@ impl<'a> Session<'a> {
                 step,
                 profile: profile.map(str::to_owned),
                 cell: Vec::new(),
+                chosen: Vec::new(),
                 span: None,
+                asker: None,
             })
             .collect()
     }

@@ -19,7 +19,7 @@ use super::mask::Forms;
 use super::messages::Messenger;
 use super::output::{Live, StepLog};
 use super::scripts::Surroundings;
-use crate::cache::{Cache, Made, Prepared, Ran, Seq};
+use crate::cache::{Aside, Cache, Made, Prepared, Ran, Seq};
 use crate::event::{FailureKind, Outcome, OutputFile, StepFinished};
 use crate::expand::Late;
 use crate::plan::{OutputKind, PlanStep, StepIx};
@@ -170,7 +170,7 @@ impl<'a> Story<'a> {
         self.check(&around, Moment::Before)?;
         let aside = self.crew.cache.set_aside(step);
         let aside = aside.map_err(|error| Failure::new(FailureKind::Outputs, in_full(&error)))?;
-        match self.attempt(&around) {
+        match self.attempt(&around, &aside) {
             Ok(end) => {
                 self.notes.extend(self.crew.cache.discard(aside, step));
                 Ok(end)
@@ -214,7 +214,11 @@ impl<'a> Story<'a> {
     }
 
     /// From the scripts to the result.
-    fn attempt(&mut self, around: &Surroundings<'_>) -> Result<(Made, Seq), Failure> {
+    fn attempt(
+        &mut self,
+        around: &Surroundings<'_>,
+        aside: &Aside,
+    ) -> Result<(Made, Seq), Failure> {
         let step = self.job.step;
         for (at, script) in step.scripts.iter().enumerate() {
             let script = script.fill(&around.late);
@@ -223,6 +227,7 @@ impl<'a> Story<'a> {
             self.run_script(around, &script, at)?;
         }
         self.outputs_are_there()?;
+        self.nothing_is_lost(aside)?;
         self.check(around, Moment::After)?;
         // The log is part of the result.
         self.notes.extend(self.log.close());
@@ -309,6 +314,23 @@ impl<'a> Story<'a> {
         } else {
             Err(Failure::new(FailureKind::Outputs, missing.join(", ")))
         }
+    }
+
+    /// Committed files that the outputs cover and the command did not make would go with the old
+    /// outputs: that is a mistake in the declaration, found before anything is recorded.
+    fn nothing_is_lost(&self, aside: &Aside) -> Result<(), Failure> {
+        let lost = self.crew.cache.not_made_again(aside);
+        let Some(first) = lost.first() else {
+            return Ok(());
+        };
+        let more = match lost.len() {
+            1 => String::new(),
+            many => format!(" (and {} more)", many - 1),
+        };
+        let message = format!(
+            "`outputs` covers `{first}`{more}, which git tracks and the command did not make: take it away with a `!`, or name less"
+        );
+        Err(Failure::new(FailureKind::Outputs, message))
     }
 
     fn stands(&self, path: &crate::path::RelPath) -> bool {

@@ -204,6 +204,21 @@ pub enum ExpandError {
         #[label("no file")]
         span: Span,
     },
+    /// A matrix of which `exclude` leaves nothing.
+    #[error("`exclude` takes every instance of `{step}` away")]
+    #[diagnostic(
+        code(pipe::expand::empty_matrix),
+        help(
+            "leave one instance, or take the step out; a step that is to be skipped says so with `if`"
+        )
+    )]
+    EmptyMatrix {
+        /// The step.
+        step: String,
+        /// The last entry of `exclude`.
+        #[label("with this, nothing is left")]
+        span: Span,
+    },
     /// A name in `exclude` that is no axis.
     #[error("`{name}` is no axis of this matrix")]
     #[diagnostic(code(pipe::expand::unknown_axis))]

@@ -90,7 +90,14 @@ pub(super) fn cells(
                 .all(|(key, value)| has(combination, key, value))
         });
     }
+    let some = !axes.is_empty() && axes.values().all(|values| !values.is_empty());
     let all = include(combinations, &matrix.include, &axes, &reading)?;
+    if let (true, true, Some(entry)) = (some, all.is_empty(), matrix.exclude.last()) {
+        return Err(ExpandError::EmptyMatrix {
+            step: step.name.value.clone(),
+            span: entry.span,
+        });
+    }
     let mut cells = label(all, &axes);
     fill_gaps(&mut cells, &reading.outside.into_inner());
     Ok(cells)

@@ -18,7 +18,8 @@ pub type StepIx = usize;
 /// One instance, ready to be decided on and run.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct PlanStep {
-    /// The reference as a person would type it: `api:build@os=linux`.
+    /// The reference as a person would type it: `api:build@os=linux`; with its profile behind where
+    /// one run has the step under two.
     pub name: String,
     /// The profile that filled it in, where its pipeline has profiles.
     pub profile: Option<String>,
@@ -71,12 +72,20 @@ pub struct PlanStep {
 }
 
 impl PlanStep {
-    /// The name under which `.pipe` remembers the step: profiles are remembered apart.
+    /// The name under which `.pipe` remembers the step: profiles are remembered apart. It is the
+    /// name itself where [`PlanStep::tell_apart`] has made it so; no other name ends like that.
     pub fn identity(&self) -> String {
-        match &self.profile {
-            Some(profile) => format!("{} ({profile})", self.name),
+        let suffix = self.profile.as_ref();
+        let suffix = suffix.map(|profile| format!(" ({profile})"));
+        match suffix.filter(|suffix| !self.name.ends_with(suffix)) {
+            Some(suffix) => format!("{}{suffix}", self.name),
             None => self.name.clone(),
         }
+    }
+
+    /// Names the profile in the name, where another one of the same step is in the same run.
+    pub fn tell_apart(&mut self) {
+        self.name = self.identity();
     }
 }
 

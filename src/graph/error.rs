@@ -13,7 +13,7 @@ pub enum GraphError {
     #[error("there is no {what} `{name}`")]
     #[diagnostic(code(pipe::graph::unknown_reference))]
     Unknown {
-        /// `step` or `pipeline`.
+        /// `step`, `step or target` or `pipeline`.
         what: &'static str,
         /// The name.
         name: String,
@@ -26,19 +26,19 @@ pub enum GraphError {
     },
     /// A target where only a step can stand.
     #[error("`{name}` is a target, and steps can only need steps")]
-    #[diagnostic(
-        code(pipe::graph::needs_target),
-        help("name the steps that the target lists")
-    )]
+    #[diagnostic(code(pipe::graph::needs_target))]
     Target {
         /// The name.
         name: String,
         /// Where.
         #[label("a target")]
         span: Span,
+        /// The steps that it lists.
+        #[help]
+        help: String,
     },
     /// A reference that no instance fits.
-    #[error("no instance of `{step}` fits {wanted}")]
+    #[error("no instance of `{step}` fits `{wanted}`")]
     #[diagnostic(code(pipe::graph::no_instance))]
     NoInstance {
         /// The step.

@@ -2,17 +2,18 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
-use miette::LabeledSpan;
+use indexmap::IndexSet;
 use petgraph::graph::{DiGraph, NodeIndex};
 
+use super::clash::Askers;
 use super::made::{self, Makers, owned};
 use super::select::Wanted;
-use super::{Edge, EdgeKind, GraphError, InstanceIx, StepGraph, cycle};
+use super::{Edge, EdgeKind, GraphError, InstanceIx, StepGraph, clash, cycle};
+use crate::expand::Output;
 use crate::expand::{ExpandError, Facts, Instance, instances, literal_files};
-use crate::expand::{Output, OutputKind};
 use crate::model::{Pipeline, Reference, Step, Workspace, display_cell};
 use crate::source::{Span, Spanned};
-use crate::suggest::did_you_mean;
+use crate::suggest::{did_you_mean, listing};
 
 /// A graph and all that is wrong with it.
 #[derive(Debug, Default)]
@@ -42,10 +43,19 @@ pub fn link(workspace: &Workspace, facts: &Facts, wanted: &[Wanted]) -> Linked {
     for wanted in wanted {
         linker.want(wanted);
     }
+    linker.check_chosen();
     while let Some(instance) = linker.queue.pop_front() {
         linker.connect(instance);
     }
     linker.finish()
+}
+
+/// Which values of `--matrix` wanted steps have.
+#[derive(Default)]
+struct Chosen {
+    had: HashSet<(String, String)>,
+    /// A value, the instances of a step that all lack it, and where the step stands.
+    missed: Vec<((String, String), Vec<InstanceIx>, Span)>,
 }
 
 /// A step under a requested profile.
@@ -63,6 +73,10 @@ struct Linker<'a> {
     /// Whether something wants the instance; the others of its step are not part of the graph.
     reached: Vec<bool>,
     makers: HashMap<Option<String>, Makers>,
+    /// Which target asks for each profile.
+    askers: Askers,
+    /// Values of `--matrix` that some wanted instance has, and those that a step has not.
+    chosen: Chosen,
     queue: VecDeque<InstanceIx>,
     instances: Vec<Instance>,
     wanted: Vec<InstanceIx>,
@@ -82,6 +96,8 @@ impl<'a> Linker<'a> {
             requested: Vec::new(),
             reached: Vec::new(),
             makers: HashMap::new(),
+            askers: Askers::new(),
+            chosen: Chosen::default(),
             queue: VecDeque::new(),
             instances: Vec::new(),
             wanted: Vec::new(),
@@ -98,23 +114,44 @@ impl<'a> Linker<'a> {
         let Some(step) = self.pipelines[pipeline].steps.get_index_of(&wanted.step) else {
             return;
         };
+        if let (Some(profile), Some(asker)) = (&wanted.profile, &wanted.asker) {
+            let asker = || (asker.value.clone(), asker.span);
+            self.askers.entry(profile.clone()).or_insert_with(asker);
+        }
         let all = self.expand(pipeline, step, wanted.profile.as_deref());
-        let fitting: Vec<InstanceIx> = all
-            .iter()
-            .copied()
-            .filter(|ix| self.instances[*ix].fits(&wanted.cell))
-            .collect();
+        let span = wanted
+            .span
+            .unwrap_or(self.pipelines[pipeline].steps[step].name.span);
+        let mut fitting = all.clone();
+        fitting.retain(|ix| self.instances[*ix].fits(&wanted.cell));
         if fitting.is_empty() && !all.is_empty() {
-            let span = wanted
-                .span
-                .unwrap_or(self.pipelines[pipeline].steps[step].name.span);
             self.no_instance(&all, &wanted.cell, span);
         }
+        for choice in &wanted.chosen {
+            let one = std::slice::from_ref(choice);
+            if all.iter().any(|ix| self.instances[*ix].fits(one)) {
+                self.chosen.had.insert(choice.clone());
+            } else if !all.is_empty() {
+                let missed = (choice.clone(), all.clone(), span);
+                self.chosen.missed.push(missed);
+            }
+        }
+        fitting.retain(|ix| self.instances[*ix].fits(&wanted.chosen));
         for instance in fitting {
             if !self.reached[instance] {
                 self.wanted.push(instance);
             }
             self.reach(instance);
+        }
+    }
+
+    /// A value of `--matrix` is wrong only where no wanted step has it.
+    fn check_chosen(&mut self) {
+        let Chosen { had, missed } = std::mem::take(&mut self.chosen);
+        for (choice, all, span) in missed {
+            if !had.contains(&choice) {
+                self.no_instance(&all, &[choice], span);
+            }
         }
     }
 
@@ -210,16 +247,14 @@ impl<'a> Linker<'a> {
     ) -> Option<(usize, usize)> {
         let own = &self.instances[instance].pipeline;
         let name = reference.value.pipeline.as_ref().unwrap_or(own);
-        match find(self.workspace, name, &reference.value.name) {
-            Ok(found) => Some(found),
-            Err(make) => {
-                let error = make(reference.span);
+        let found = find(self.workspace, name, &reference.value.name, reference.span);
+        found
+            .map_err(|error| {
                 if !self.errors.contains(&error) {
                     self.errors.push(error);
                 }
-                None
-            }
-        }
+            })
+            .ok()
     }
 
     /// Those of `all` that the instance needs: all that fit the reference and have equal values
@@ -255,38 +290,81 @@ impl<'a> Linker<'a> {
         all: &[InstanceIx],
         reference: &Spanned<Reference>,
     ) {
-        let from = &self.instances[instance];
-        let other = &self.instances[all[0]];
+        let (from, other) = (&self.instances[instance], &self.instances[all[0]]);
         let mut wanted = reference.value.cell.clone();
+        let named = wanted.len();
         for axis in from.axes.iter().filter(|axis| other.axes.contains(axis)) {
-            if !wanted.iter().any(|(key, _)| key == axis) {
-                wanted.push((axis.clone(), from.cell[axis].label()));
+            if let Some(value) = from.cell.get(axis)
+                && !wanted.iter().any(|(key, _)| key == axis)
+            {
+                wanted.push((axis.clone(), value.label()));
             }
         }
-        self.no_instance(all, &wanted, reference.span);
+        let fits = |ix: &&InstanceIx| self.instances[**ix].fits(&reference.value.cell);
+        let help = match (wanted.get(named), all.iter().find(fits)) {
+            (Some((axis, _)), Some(one)) => format!(
+                "both steps have the axis `{axis}`, and equal values are needed; say which instance is meant, for example `{}`",
+                self.instances[*one].plan.name
+            ),
+            _ => self.instead(all, &wanted),
+        };
+        self.tell_no_instance(all, &wanted, reference.span, help);
     }
 
     fn no_instance(&mut self, all: &[InstanceIx], wanted: &[(String, String)], span: Span) {
-        let names: Vec<&str> = all
-            .iter()
-            .map(|ix| self.instances[*ix].plan.name.as_str())
-            .collect();
+        let help = self.instead(all, wanted);
+        self.tell_no_instance(all, wanted, span, help);
+    }
+
+    fn tell_no_instance(
+        &mut self,
+        all: &[InstanceIx],
+        wanted: &[(String, String)],
+        span: Span,
+        help: String,
+    ) {
+        let pairs = wanted.iter();
+        let pairs = pairs.map(|(axis, value)| (axis.as_str(), value.as_str()));
         let error = GraphError::NoInstance {
             step: self.instances[all[0]].step.clone(),
-            wanted: display_cell(
-                wanted
-                    .iter()
-                    .map(|(axis, value)| (axis.as_str(), value.as_str())),
-            ),
+            wanted: display_cell(pairs),
             span,
-            help: format!(
-                "name the instances that are meant; there are {}",
-                crate::suggest::listing(&names)
-            ),
+            help,
         };
         if !self.errors.contains(&error) {
             self.errors.push(error);
         }
+    }
+
+    /// What to write instead of values that no instance has: a name like the wrong one, if one of
+    /// them is wrong alone, or else all instances.
+    fn instead(&self, all: &[InstanceIx], wanted: &[(String, String)]) -> String {
+        let first = &self.instances[all[0]];
+        for (axis, value) in wanted {
+            if !first.cell.contains_key(axis) {
+                let step = &first.step;
+                return match first.cell.is_empty() {
+                    true => format!("`{step}` has no matrix: leave `@{axis}={value}` away"),
+                    false => format!(
+                        "`{axis}` is no axis of `{step}`: {}",
+                        did_you_mean(axis, first.cell.keys().map(String::as_str))
+                    ),
+                };
+            }
+            let values = all
+                .iter()
+                .filter_map(|ix| self.instances[*ix].cell.get(axis));
+            let values: IndexSet<String> = values.map(crate::expand::Val::label).collect();
+            if !values.contains(value) {
+                let help = did_you_mean(value, values.iter().map(String::as_str));
+                return format!("`{axis}` is never `{value}`: {help}");
+            }
+        }
+        let names = all.iter().map(|ix| self.instances[*ix].plan.name.as_str());
+        format!(
+            "name the instances that are meant; there are {}",
+            listing(&names.collect::<Vec<_>>())
+        )
     }
 
     /// A literal source that another step makes is an edge to that step.
@@ -329,9 +407,10 @@ impl<'a> Linker<'a> {
         let owned = owned(self.workspace, self.facts, |pipeline, step, profile| {
             self.outputs(pipeline, step, profile)
         });
-        let graph = self.pruned(owned);
+        let mut graph = self.pruned(owned);
+        tell_apart(&mut graph.instances);
         self.errors.extend(cycle::find(&graph));
-        self.errors.extend(clashes(&graph));
+        self.errors.extend(clash::find(&graph, &self.askers));
         Linked {
             graph,
             expand: self.expand,
@@ -380,83 +459,116 @@ impl<'a> Linker<'a> {
     fn check_targets(&mut self) {
         for pipeline in &self.pipelines {
             for reference in pipeline.targets.values().flat_map(|target| &target.steps) {
-                let name = reference
-                    .value
-                    .pipeline
-                    .as_ref()
-                    .unwrap_or(&pipeline.name.value);
-                let target = if reference.value.name.is_empty() {
-                    "default"
-                } else {
-                    &reference.value.name
+                let name = reference.value.pipeline.as_ref();
+                let name = name.unwrap_or(&pipeline.name.value);
+                let listed = match reference.value.name.as_str() {
+                    "" => "default",
+                    listed => listed,
                 };
-                let known = |of: &Pipeline| of.targets.contains_key(target);
-                if self.workspace.pipelines.get(name).is_some_and(known) {
-                    continue;
-                }
-                if let Err(make) = find(self.workspace, name, target) {
-                    self.errors.push(make(reference.span));
+                match find(self.workspace, name, listed, reference.span) {
+                    Ok(_) | Err(GraphError::Target { .. }) => {}
+                    Err(error) => self.errors.push(self.in_target(error, name)),
                 }
             }
+        }
+    }
+
+    /// A target may list targets too.
+    fn in_target(&self, error: GraphError, pipeline: &str) -> GraphError {
+        let of = self.workspace.pipelines.get(pipeline);
+        match (error, of) {
+            (GraphError::Unknown { name, span, .. }, Some(of)) => GraphError::Unknown {
+                what: "step or target",
+                help: did_you_mean(
+                    &name,
+                    of.steps.keys().chain(of.targets.keys()).map(String::as_str),
+                ),
+                name,
+                span,
+            },
+            (error, _) => error,
         }
     }
 
     /// References of steps that nobody asked for: a typo is a mistake in any of them.
     fn check_unreached(&mut self) {
         for pipeline in &self.pipelines {
-            for reference in pipeline
-                .steps
-                .values()
-                .flat_map(|step| step.needs.iter().chain(&step.after))
-            {
-                let name = reference
-                    .value
-                    .pipeline
-                    .as_ref()
-                    .unwrap_or(&pipeline.name.value);
-                if let Err(make) = find(self.workspace, name, &reference.value.name) {
-                    let error = make(reference.span);
-                    if !self.errors.contains(&error) {
-                        self.errors.push(error);
-                    }
+            let steps = pipeline.steps.values();
+            for reference in steps.flat_map(|step| step.needs.iter().chain(&step.after)) {
+                let name = reference.value.pipeline.as_ref();
+                let name = name.unwrap_or(&pipeline.name.value);
+                if let Err(error) =
+                    find(self.workspace, name, &reference.value.name, reference.span)
+                    && !self.errors.contains(&error)
+                {
+                    self.errors.push(error);
                 }
             }
         }
     }
 }
 
-/// The step `name` of `pipeline`, or how to say that there is none.
+/// The step `name` of `pipeline`, or that there is none.
 fn find(
     workspace: &Workspace,
     pipeline: &str,
     name: &str,
-) -> Result<(usize, usize), impl FnOnce(Span) -> GraphError + use<>> {
-    let (what, missing, help) = match workspace.pipelines.get_full(pipeline) {
-        None => (
-            "pipeline",
-            pipeline,
-            did_you_mean(pipeline, workspace.pipelines.keys().map(String::as_str)),
-        ),
-        Some((pipeline_ix, _, of)) => match of.steps.get_index_of(name) {
-            Some(step) => return Ok((pipeline_ix, step)),
-            None if of.targets.contains_key(name) => ("target", name, String::new()),
-            None => (
-                "step",
-                name,
-                did_you_mean(name, of.steps.keys().map(String::as_str)),
-            ),
-        },
+    span: Span,
+) -> Result<(usize, usize), GraphError> {
+    let unknown = |what, name: &str, help| GraphError::Unknown {
+        what,
+        name: name.to_owned(),
+        span,
+        help,
     };
-    let name = missing.to_owned();
-    Err(move |span| match what {
-        "target" => GraphError::Target { name, span },
-        what => GraphError::Unknown {
-            what,
-            name,
+    let Some((pipeline_ix, _, of)) = workspace.pipelines.get_full(pipeline) else {
+        let help = did_you_mean(pipeline, workspace.pipelines.keys().map(String::as_str));
+        return Err(unknown("pipeline", pipeline, help));
+    };
+    if let Some(step) = of.steps.get_index_of(name) {
+        return Ok((pipeline_ix, step));
+    }
+    let steps = of.steps.keys().map(String::as_str);
+    if name.is_empty() || of.targets.contains_key(name) {
+        let default = if name.is_empty() { "default" } else { name };
+        let steps: Vec<&str> = match of.targets.get(default) {
+            Some(target) => target
+                .steps
+                .iter()
+                .map(|step| step.value.name.as_str())
+                .collect(),
+            None => steps.collect(),
+        };
+        return Err(GraphError::Target {
+            name: match name {
+                "" => format!("{pipeline}:"),
+                name => name.to_owned(),
+            },
             span,
-            help,
-        },
-    })
+            help: match steps.as_slice() {
+                [] => format!("name a step of `{pipeline}`"),
+                steps => format!("name the steps that are needed: {}", listing(steps)),
+            },
+        });
+    }
+    Err(unknown("step", name, did_you_mean(name, steps)))
+}
+
+/// Steps that stand in the graph under two profiles get names that say which is which.
+fn tell_apart(instances: &mut [Instance]) {
+    let mut counts: HashMap<String, usize> = HashMap::new();
+    let profiled = instances.iter().any(|one| one.plan.profile.is_some());
+    for instance in instances.iter().filter(|_| profiled) {
+        *counts.entry(instance.plan.name.clone()).or_default() += 1;
+    }
+    for instance in instances {
+        if counts
+            .get(&instance.plan.name)
+            .is_some_and(|count| *count > 1)
+        {
+            instance.plan.tell_apart();
+        }
+    }
 }
 
 /// The names by which expressions know a need.
@@ -511,70 +623,4 @@ fn reach(workspace: &Workspace) -> Vec<HashSet<usize>> {
             reached
         })
         .collect()
-}
-
-/// Paths that two instances of one run make.
-fn clashes(graph: &StepGraph) -> Vec<GraphError> {
-    let mut paths: Vec<(&crate::path::RelPath, bool, InstanceIx, Span)> = Vec::new();
-    for (ix, instance) in graph.instances.iter().enumerate() {
-        for (output, span) in instance.plan.outputs.iter().zip(&instance.output_spans) {
-            match &output.kind {
-                _ if output.negated => {}
-                OutputKind::File(path) => paths.push((path, false, ix, *span)),
-                OutputKind::Folder(path) => paths.push((path, true, ix, *span)),
-                OutputKind::Glob(_) => {}
-            }
-        }
-    }
-    // Part by part: what lies in a folder then follows it.
-    paths.sort_by(|a, b| a.0.parts().cmp(b.0.parts()));
-    let mut errors = Vec::new();
-    let mut around: Vec<(&crate::path::RelPath, bool, InstanceIx, Span)> = Vec::new();
-    for this in paths {
-        while around.last().is_some_and(|(path, ..)| !this.0.is_in(path)) {
-            around.pop();
-        }
-        let clash = around
-            .iter()
-            .find(|(path, folder, ix, _)| *ix != this.2 && (*folder || *path == this.0));
-        if let Some(other) = clash {
-            errors.push(clash_error(
-                graph,
-                this.0,
-                (other.2, other.3),
-                (this.2, this.3),
-            ));
-        }
-        around.push(this);
-    }
-    errors
-}
-
-fn clash_error(
-    graph: &StepGraph,
-    path: &crate::path::RelPath,
-    first: (InstanceIx, Span),
-    second: (InstanceIx, Span),
-) -> GraphError {
-    let name = |ix: InstanceIx| graph.instances[ix].plan.identity();
-    let mut places = vec![LabeledSpan::new_with_span(
-        Some("made here".to_owned()),
-        first.1,
-    )];
-    let help = if first.1 == second.1 {
-        "let the path name what tells the instances apart, for example `${{ matrix.os }}`"
-    } else {
-        places.push(LabeledSpan::new_with_span(
-            Some("and here".to_owned()),
-            second.1,
-        ));
-        "each path has one maker: give one of the steps another path"
-    };
-    GraphError::OutputClash {
-        path: path.to_string(),
-        first: name(first.0),
-        second: name(second.0),
-        places,
-        help: help.to_owned(),
-    }
 }

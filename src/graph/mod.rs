@@ -3,6 +3,7 @@
 //! petgraph is used in here only; what others see are [`StepGraph`] and dense indices. This room
 //! reads no file and starts nothing.
 
+mod clash;
 mod cycle;
 mod error;
 mod export;

@@ -1,12 +1,14 @@
 //! References on the command line to steps: scopes, targets, profiles.
 
+use std::collections::HashSet;
+
 use indexmap::IndexMap;
-use miette::Diagnostic;
+use miette::{Diagnostic, LabeledSpan};
 use thiserror::Error;
 
-use crate::model::{Pipeline, Reference, Target, Workspace};
+use crate::model::{Pipeline, Reference, Step, Target, Workspace};
 use crate::path::RelPath;
-use crate::source::Span;
+use crate::source::{Span, Spanned};
 use crate::suggest::{did_you_mean, listing};
 
 /// Where bare names are looked up.
@@ -42,8 +44,12 @@ pub struct Wanted {
     pub profile: Option<String>,
     /// Which instances.
     pub cell: Vec<(String, String)>,
+    /// Which of these, by `--matrix`.
+    pub chosen: Vec<(String, String)>,
     /// Where a target lists it.
     pub span: Option<Span>,
+    /// The target that asks for the profile, and where it says so.
+    pub asker: Option<Spanned<String>>,
 }
 
 /// What can be wrong with a request.
@@ -82,10 +88,16 @@ pub enum SelectError {
     },
     /// A target that leads back to itself.
     #[error("targets that list each other: {circle}")]
-    #[diagnostic(code(pipe::select::target_circle))]
+    #[diagnostic(
+        code(pipe::select::target_circle),
+        help("take one of them out of the other's list")
+    )]
     Circle {
         /// `a → b → a`.
         circle: String,
+        /// Where each lists the next.
+        #[label(collection, "listed here")]
+        places: Vec<LabeledSpan>,
     },
     /// A step that is not to be asked for.
     #[error("`{name}` is internal: other steps use it, and it cannot be asked for")]
@@ -102,23 +114,32 @@ pub enum SelectError {
 ///
 /// Everything that is wrong with the request.
 pub fn select(workspace: &Workspace, request: &Request) -> Result<Vec<Wanted>, Vec<SelectError>> {
+    let mut errors = Vec::new();
+    let mut references = Vec::new();
+    for text in &request.references {
+        match Reference::parse(text) {
+            Ok(reference) => references.push(reference),
+            Err(error) => errors.push(SelectError::Bad {
+                message: error.message,
+            }),
+        }
+    }
     let mut selection = Selection {
         workspace,
         request,
         wanted: IndexMap::new(),
-        errors: Vec::new(),
+        seen: HashSet::new(),
+        errors,
     };
-    selection.check_profile();
+    selection.check_profile(&references);
     if request.references.is_empty() {
         selection.default_target();
     }
-    for text in &request.references {
-        match Reference::parse(text) {
-            Ok(reference) => selection.reference(&reference),
-            Err(error) => selection.errors.push(SelectError::Bad {
-                message: error.message,
-            }),
-        }
+    references
+        .iter()
+        .for_each(|reference| selection.reference(reference));
+    if selection.errors.is_empty() {
+        selection.check_axes();
     }
     match selection.errors.is_empty() {
         true => Ok(selection.wanted.into_keys().collect()),
@@ -130,7 +151,54 @@ struct Selection<'a> {
     workspace: &'a Workspace,
     request: &'a Request,
     wanted: IndexMap<Wanted, ()>,
+    /// Targets that were taken in, with what was asked of them: lists may name one many times.
+    seen: HashSet<(String, Cell, Option<&'a str>)>,
     errors: Vec<SelectError>,
+}
+
+/// The part of a reference behind the name.
+type Cell = Vec<(String, String)>;
+
+/// A name to take in.
+#[derive(Clone)]
+struct Ask<'a> {
+    pipeline: &'a Pipeline,
+    name: &'a str,
+    cell: Cell,
+    /// What outer targets say, and the one that does.
+    profile: Option<(&'a Spanned<String>, String)>,
+    /// Where a target lists it.
+    span: Option<Span>,
+}
+
+impl<'a> Ask<'a> {
+    fn of(pipeline: &'a Pipeline, name: &'a str, cell: &[(String, String)]) -> Self {
+        Self {
+            pipeline,
+            name,
+            cell: cell.to_vec(),
+            profile: None,
+            span: None,
+        }
+    }
+
+    fn full_name(&self) -> String {
+        format!("{}:{}", self.pipeline.name.value, self.name)
+    }
+}
+
+/// `api:` is `api`'s default target.
+fn listed_name(reference: &Reference) -> &str {
+    match reference.name.as_str() {
+        "" => "default",
+        name => name,
+    }
+}
+
+/// A walk through targets that list targets; lists may be deeper than the stack.
+enum Visit<'a> {
+    Enter(Ask<'a>),
+    Leave,
 }
 
 impl<'a> Selection<'a> {
@@ -145,35 +213,50 @@ impl<'a> Selection<'a> {
             })
     }
 
-    /// `-p X` that no pipeline in scope has is a mistake.
-    fn check_profile(&mut self) {
+    /// `-p X` that no pipeline in scope has, nor one that is named, is a mistake.
+    fn check_profile(&mut self, named: &[Reference]) {
         let Some(profile) = &self.request.profile else {
             return;
         };
-        if !self
-            .in_scope()
-            .any(|pipeline| pipeline.profiles.contains_key(profile))
-        {
-            let known = self
-                .in_scope()
-                .flat_map(|pipeline| pipeline.profiles.keys())
-                .map(String::as_str);
-            let help = did_you_mean(profile, unique(known));
-            self.errors.push(SelectError::Unknown {
-                what: "profile",
-                name: profile.clone(),
-                help,
-            });
+        let named = named.iter().filter_map(|reference| {
+            let name = reference.pipeline.as_ref()?;
+            self.workspace.pipelines.get(name)
+        });
+        let pipelines = self.in_scope().chain(named);
+        let known = pipelines.flat_map(|pipeline| pipeline.profiles.keys());
+        let known = unique(known.map(String::as_str));
+        if !known.contains(&profile.as_str()) {
+            self.unknown("profile", profile, did_you_mean(profile, known));
         }
     }
 
+    /// `--matrix AXIS=VALUE` where nothing that was asked for has the axis is a mistake.
+    fn check_axes(&mut self) {
+        let steps = self.wanted.keys();
+        let steps =
+            steps.map(|wanted| &self.workspace.pipelines[&wanted.pipeline].steps[&wanted.step]);
+        let known = unique(steps.flat_map(axes).map(String::as_str));
+        for (axis, _) in &self.request.matrix {
+            if !known.contains(&axis.as_str()) {
+                let help = match known.as_slice() {
+                    [] => "no step that was asked for has a matrix".to_owned(),
+                    known => did_you_mean(axis, known.iter().copied()),
+                };
+                self.unknown("axis", axis, help);
+            }
+        }
+    }
+
+    fn unknown(&mut self, what: &'static str, name: &str, help: String) {
+        let name = name.to_owned();
+        self.errors.push(SelectError::Unknown { what, name, help });
+    }
+
     fn default_target(&mut self) {
-        let defaults: Vec<&Pipeline> = self
-            .in_scope()
-            .filter(|pipeline| pipeline.targets.contains_key("default"))
-            .collect();
+        let has_default = |pipeline: &&Pipeline| pipeline.targets.contains_key("default");
+        let defaults: Vec<&Pipeline> = self.in_scope().filter(has_default).collect();
         for pipeline in &defaults {
-            self.name(pipeline, "default", &[], None, None, &mut Vec::new());
+            self.add(Ask::of(pipeline, "default", &[]));
         }
         if defaults.is_empty() {
             let help = match self.names_in_scope().as_slice() {
@@ -188,59 +271,58 @@ impl<'a> Selection<'a> {
         }
     }
 
-    fn reference(&mut self, reference: &Reference) {
+    fn reference(&mut self, reference: &'a Reference) {
         match &reference.pipeline {
             Some(name) => self.qualified(name, reference),
             None => self.bare(reference),
         }
     }
 
-    fn qualified(&mut self, name: &str, reference: &Reference) {
-        let Some(pipeline) = self.workspace.pipelines.get(name) else {
-            let help = did_you_mean(name, self.workspace.pipelines.keys().map(String::as_str));
-            self.errors.push(SelectError::Unknown {
-                what: "pipeline",
-                name: name.to_owned(),
-                help,
-            });
-            return;
+    fn qualified(&mut self, pipeline: &str, reference: &'a Reference) {
+        let Some(of) = self.workspace.pipelines.get(pipeline) else {
+            let known = self.workspace.pipelines.keys().map(String::as_str);
+            return self.unknown("pipeline", pipeline, did_you_mean(pipeline, known));
         };
-        let step = if reference.name.is_empty() {
-            "default"
+        let ask = Ask::of(of, listed_name(reference), &reference.cell);
+        let full = ask.full_name();
+        if is_internal(of, ask.name) {
+            self.errors.push(SelectError::Internal { name: full });
+        } else if is_name(of, ask.name) {
+            self.add(ask);
         } else {
-            &reference.name
-        };
-        if !self.name(pipeline, step, &reference.cell, None, None, &mut Vec::new()) {
-            let known: Vec<&str> = names_of(pipeline).collect();
-            let help = did_you_mean(step, known);
-            self.errors.push(SelectError::Unknown {
-                what: "target or step",
-                name: format!("{name}:{step}"),
-                help,
-            });
+            let known: Vec<&str> = names_of(of).collect();
+            let help = match (reference.name.as_str(), known.as_slice()) {
+                ("", [one, ..]) => format!(
+                    "name one of {}, or add `targets: {{ default: {one} }}`",
+                    listing(&known)
+                ),
+                _ => did_you_mean(ask.name, known),
+            };
+            self.unknown("target or step", &full, help);
         }
     }
 
-    fn bare(&mut self, reference: &Reference) {
-        let pipelines: Vec<&Pipeline> = self.in_scope().collect();
-        let mut found = false;
-        for pipeline in pipelines {
-            found |= self.name(
-                pipeline,
-                &reference.name,
-                &reference.cell,
-                None,
-                None,
-                &mut Vec::new(),
-            );
-        }
-        if !found {
-            let help = self.help_for(&reference.name);
-            self.errors.push(SelectError::Unknown {
-                what: "target or step",
-                name: reference.name.clone(),
-                help,
-            });
+    fn bare(&mut self, reference: &'a Reference) {
+        let name = reference.name.as_str();
+        let having: Vec<&Pipeline> = self.in_scope().filter(|of| is_name(of, name)).collect();
+        // An internal step of one pipeline does not stand in the way of another's.
+        let open: Vec<&Pipeline> = having
+            .iter()
+            .copied()
+            .filter(|of| !is_internal(of, name))
+            .collect();
+        match (open.as_slice(), having.first()) {
+            ([], Some(of)) => {
+                let name = Ask::of(of, name, &[]).full_name();
+                self.errors.push(SelectError::Internal { name });
+            }
+            ([], None) => {
+                let help = self.help_for(name);
+                self.unknown("target or step", name, help);
+            }
+            (open, _) => open
+                .iter()
+                .for_each(|of| self.add(Ask::of(of, name, &reference.cell))),
         }
     }
 
@@ -269,108 +351,124 @@ impl<'a> Selection<'a> {
         unique(self.in_scope().flat_map(names_of))
     }
 
-    /// Adds the target or step `name` of `pipeline`; false if it has none of that name.
-    fn name(
-        &mut self,
-        pipeline: &'a Pipeline,
-        name: &str,
-        cell: &[(String, String)],
-        profile: Option<&str>,
-        span: Option<Span>,
-        path: &mut Vec<String>,
-    ) -> bool {
-        if let Some(target) = pipeline.targets.get(name) {
-            self.target(pipeline, name, target, cell, profile, path);
-            return true;
+    /// Takes in a target or step, and all that targets list. Unknown names in targets are found,
+    /// with their place, when the workspace is linked.
+    fn add(&mut self, ask: Ask<'a>) {
+        let mut path: Vec<(String, Option<Span>)> = Vec::new();
+        let mut on_path = HashSet::new();
+        let mut open = vec![Visit::Enter(ask)];
+        while let Some(visit) = open.pop() {
+            let Visit::Enter(ask) = visit else {
+                path.pop().map(|(name, _)| on_path.remove(&name));
+                continue;
+            };
+            let Some(target) = ask.pipeline.targets.get(ask.name) else {
+                self.step(ask);
+                continue;
+            };
+            let full = ask.full_name();
+            if on_path.contains(&full) {
+                let from = path.iter().position(|(name, _)| *name == full);
+                let circle = circle(&path[from.unwrap_or_default()..], ask.span);
+                self.errors.push(circle);
+                continue;
+            }
+            let profile = ask.profile.as_ref().map(|(name, _)| name.value.as_str());
+            if !self.seen.insert((full.clone(), ask.cell.clone(), profile)) {
+                continue;
+            }
+            on_path.insert(full.clone());
+            path.push((full, ask.span));
+            open.push(Visit::Leave);
+            let listed = self.listed(&ask, target);
+            open.extend(listed.into_iter().rev().map(Visit::Enter));
         }
-        let Some(step) = pipeline.steps.get(name) else {
-            return false;
-        };
-        if step.internal && path.is_empty() {
-            self.errors.push(SelectError::Internal {
-                name: format!("{}:{name}", pipeline.name.value),
-            });
-        }
-        let profile = self
-            .request
-            .profile
-            .as_deref()
-            .or(profile)
-            .map(str::to_owned);
-        let matrix = &step.matrix;
-        let has_axis = |axis: &str| {
-            matrix
-                .as_ref()
-                .is_some_and(|matrix| matrix.axes.contains_key(axis))
-        };
-        let chosen = self
-            .request
-            .matrix
-            .iter()
-            .filter(|(axis, _)| has_axis(axis))
-            .cloned();
-        let wanted = Wanted {
-            pipeline: pipeline.name.value.clone(),
-            step: name.to_owned(),
-            profile,
-            cell: cell.iter().cloned().chain(chosen).collect(),
-            span,
-        };
-        self.wanted.insert(wanted, ());
-        true
     }
 
-    fn target(
-        &mut self,
-        pipeline: &'a Pipeline,
-        name: &str,
-        target: &'a Target,
-        cell: &[(String, String)],
-        profile: Option<&str>,
-        path: &mut Vec<String>,
-    ) {
-        let full = format!("{}:{name}", pipeline.name.value);
-        if let Some(at) = path.iter().position(|other| *other == full) {
-            self.errors.push(circle(&path[at..]));
+    /// What a target lists. Its profile wins over that of the target that lists it.
+    fn listed(&self, ask: &Ask<'a>, target: &'a Target) -> Vec<Ask<'a>> {
+        let own = target.profile.as_ref();
+        let profile = own.map(|profile| (profile, ask.full_name()));
+        let profile = profile.or_else(|| ask.profile.clone());
+        let items = target.steps.iter().filter_map(|item| {
+            let pipeline = match &item.value.pipeline {
+                Some(name) => self.workspace.pipelines.get(name)?,
+                None => ask.pipeline,
+            };
+            let mut listed = Ask::of(pipeline, listed_name(&item.value), &item.value.cell);
+            listed.cell.extend(ask.cell.iter().cloned());
+            listed.profile.clone_from(&profile);
+            listed.span = Some(item.span);
+            Some(listed)
+        });
+        items.collect()
+    }
+
+    fn step(&mut self, ask: Ask<'a>) {
+        let Some(step) = ask.pipeline.steps.get(ask.name) else {
             return;
-        }
-        path.push(full);
-        // An inner profile wins over the outer one.
-        let profile = target
-            .profile
-            .as_ref()
-            .map(|profile| profile.value.as_str())
-            .or(profile);
-        for item in &target.steps {
-            let reference = &item.value;
-            let cell: Vec<_> = reference.cell.iter().chain(cell).cloned().collect();
-            let of = match &reference.pipeline {
-                Some(name) => self.workspace.pipelines.get(name),
-                None => Some(pipeline),
-            };
-            let step = if reference.name.is_empty() {
-                "default"
-            } else {
-                &reference.name
-            };
-            // Unknown names in targets are found, with their place, when the workspace is linked.
-            if let Some(of) = of {
-                self.name(of, step, &cell, profile, Some(item.span), path);
-            }
-        }
-        path.pop();
+        };
+        let (profile, asker) = match (&self.request.profile, ask.profile) {
+            (Some(given), _) => (Some(given.clone()), None),
+            (None, Some((profile, target))) => (
+                Some(profile.value.clone()),
+                Some(Spanned::new(target, profile.span)),
+            ),
+            (None, None) => (None, None),
+        };
+        let chosen = self.request.matrix.iter();
+        let chosen = chosen.filter(|(axis, _)| axes(step).any(|known| known == axis));
+        let wanted = Wanted {
+            pipeline: ask.pipeline.name.value.clone(),
+            step: ask.name.to_owned(),
+            profile,
+            cell: ask.cell,
+            chosen: chosen.cloned().collect(),
+            span: ask.span,
+            asker,
+        };
+        self.wanted.insert(wanted, ());
     }
 }
 
+/// The names by which values of the step's matrix are chosen.
+fn axes(step: &Step) -> impl Iterator<Item = &String> {
+    let matrix = step.matrix.iter();
+    matrix.flat_map(|matrix| {
+        let included = matrix.include.iter().flat_map(|entry| &entry.values);
+        matrix
+            .axes
+            .keys()
+            .chain(included.map(|(name, _)| &name.value))
+    })
+}
+
 /// Targets that list each other, the first by name first: whoever finds the circle says the same.
-fn circle(names: &[String]) -> SelectError {
-    let mut names = names.to_vec();
-    let first = (0..names.len()).min_by_key(|ix| &names[*ix]).unwrap_or(0);
+/// `closing` is where the last lists the first.
+fn circle(path: &[(String, Option<Span>)], closing: Option<Span>) -> SelectError {
+    let mut names: Vec<&str> = path.iter().map(|(name, _)| name.as_str()).collect();
+    let mut spans: Vec<Option<Span>> = path.iter().skip(1).map(|(_, span)| *span).collect();
+    spans.push(closing);
+    let first = (0..names.len()).min_by_key(|ix| names[*ix]).unwrap_or(0);
     names.rotate_left(first);
-    names.push(names[0].clone());
+    spans.rotate_left(first);
+    names.push(names[0]);
+    let places = names.windows(2).zip(spans).filter_map(|(pair, span)| {
+        let text = format!("`{}` lists `{}`", pair[0], pair[1]);
+        Some(LabeledSpan::new_with_span(Some(text), span?))
+    });
     SelectError::Circle {
+        places: places.collect(),
         circle: names.join(" → "),
     }
+}
+
+fn is_name(pipeline: &Pipeline, name: &str) -> bool {
+    pipeline.targets.contains_key(name) || pipeline.steps.contains_key(name)
+}
+
+fn is_internal(pipeline: &Pipeline, name: &str) -> bool {
+    pipeline.steps.get(name).is_some_and(|step| step.internal)
 }
 
 /// All that can be typed for a pipeline: its targets, then its steps.
@@ -384,6 +482,6 @@ fn names_of(pipeline: &Pipeline) -> impl Iterator<Item = &str> {
 }
 
 fn unique<'a>(names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
-    let mut seen = std::collections::HashSet::new();
+    let mut seen = HashSet::new();
     names.filter(|name| seen.insert(*name)).collect()
 }

@@ -245,6 +245,47 @@ pub fn rename(from: &Path, to: &Path) -> Result<(), FsError> {
     fs::rename(from, to).naming("move", from)
 }
 
+/// The same for a folder that may not be written: its owner may move it all the same.
+pub fn rename_locked(from: &Path, to: &Path) -> Result<(), FsError> {
+    let moved = rename(from, to);
+    let Err(error) = &moved else { return moved };
+    if error.source.kind() != io::ErrorKind::PermissionDenied {
+        return moved;
+    }
+    let Ok(facts) = from.symlink_metadata() else {
+        return moved;
+    };
+    if !facts.is_dir() || facts.permissions().mode() & 0o200 != 0 {
+        return moved;
+    }
+    // To move a folder is to change what `..` in it is.
+    let mode = facts.permissions().mode() & 0o7777;
+    set_mode(from, mode | 0o200)?;
+    let moved = rename(from, to);
+    set_mode(if moved.is_ok() { to } else { from }, mode)?;
+    moved
+}
+
+/// Lets the owner change what is in a folder, and in all that are in it.
+pub fn unlock(folder: &Path) {
+    let mut open = vec![folder.to_path_buf()];
+    while let Some(folder) = open.pop() {
+        let Ok(facts) = folder.symlink_metadata() else {
+            continue;
+        };
+        let mode = facts.permissions().mode() & 0o7777;
+        if facts.is_dir() && mode & 0o700 != 0o700 {
+            // What somebody else owns stays as it is: whoever needs it is told then.
+            let _changed = set_mode(&folder, mode | 0o700);
+        }
+        if facts.is_dir() {
+            let entries = fs::read_dir(&folder).into_iter().flatten().flatten();
+            let folders = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
+            open.extend(folders.map(|entry| entry.path()));
+        }
+    }
+}
+
 /// Removes a file or link; links are not followed.
 pub fn remove_file(path: &Path) -> Result<(), FsError> {
     fs::remove_file(path).naming("remove", path)
@@ -255,9 +296,19 @@ pub fn remove_dir(path: &Path) -> Result<(), FsError> {
     fs::remove_dir(path).naming("remove the folder", path)
 }
 
-/// Removes a folder and all in it; links in it are removed, not followed.
+/// Removes a folder and all in it, also what may not be written; links in it are removed, not
+/// followed.
 pub fn remove_dir_all(path: &Path) -> Result<(), FsError> {
-    fs::remove_dir_all(path).naming("remove the folder", path)
+    let removed = fs::remove_dir_all(path);
+    let is_locked = |error: &io::Error| error.kind() == io::ErrorKind::PermissionDenied;
+    match removed {
+        Err(error) if is_locked(&error) => {
+            unlock(path);
+            fs::remove_dir_all(path)
+        }
+        result => result,
+    }
+    .naming("remove the folder", path)
 }
 
 /// Makes a link at `path` that says `text`.

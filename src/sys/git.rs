@@ -2,6 +2,7 @@
 //!
 //! Knows nothing of expressions. Whatever `git` cannot tell is `unknown`.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
@@ -30,6 +31,7 @@ pub struct Git {
     tag: OnceLock<String>,
     describe: OnceLock<String>,
     dirty: OnceLock<Option<bool>>,
+    tracked: OnceLock<HashSet<Vec<u8>>>,
 }
 
 impl Git {
@@ -43,6 +45,7 @@ impl Git {
             tag: OnceLock::new(),
             describe: OnceLock::new(),
             dirty: OnceLock::new(),
+            tracked: OnceLock::new(),
         }
     }
 
@@ -84,6 +87,18 @@ impl Git {
         })
     }
 
+    /// Whether the file at `path`, relative to the folder and below it, is tracked.
+    pub fn tracks(&self, path: &[u8]) -> bool {
+        let tracked = self.tracked.get_or_init(|| {
+            let listed = self.print(&["ls-files", "-z"]).unwrap_or_default();
+            let names = listed
+                .split(|byte| *byte == 0)
+                .filter(|name| !name.is_empty());
+            names.map(<[u8]>::to_vec).collect()
+        });
+        tracked.contains(path)
+    }
+
     /// One line of `git`'s, or `unknown`.
     fn word(&self, args: &[&str]) -> String {
         self.ask(args)
@@ -91,8 +106,14 @@ impl Git {
             .unwrap_or_else(|| UNKNOWN.to_owned())
     }
 
-    /// What `git` prints, if it succeeds.
+    /// What `git` prints as text, if it succeeds.
     fn ask(&self, args: &[&str]) -> Option<String> {
+        let printed = self.print(args)?;
+        Some(String::from_utf8_lossy(&printed).trim_end().to_owned())
+    }
+
+    /// What `git` prints, if it succeeds.
+    fn print(&self, args: &[&str]) -> Option<Vec<u8>> {
         let mut command = Command::new("git");
         for name in MISLEADING {
             command.env_remove(name);
@@ -109,10 +130,7 @@ impl Git {
             .stderr(Stdio::null())
             .output()
             .ok()?;
-        let text = String::from_utf8_lossy(&output.stdout)
-            .trim_end()
-            .to_owned();
-        output.status.success().then_some(text)
+        output.status.success().then_some(output.stdout)
     }
 }
 
@@ -177,6 +195,7 @@ mod tests {
         );
         assert_eq!(facts.commit().len(), 40);
         assert!(facts.commit().starts_with(facts.short()));
+        assert!(facts.tracks(b"a") && !facts.tracks(b"b") && !facts.tracks(b""));
         git(folder.path(), &["tag", "v1"]);
         std::fs::write(folder.path().join("a"), "2").unwrap();
         let facts = Git::new(folder.path());
