@@ -7,7 +7,7 @@ use super::options::Surroundings;
 use super::output;
 use super::session::{Session, tell};
 use crate::event::Event;
-use crate::graph::{GraphError, link, select};
+use crate::graph::{GraphError, indirect, link, select};
 
 pub(super) fn check(around: &Surroundings, args: &CheckArgs) -> Exit {
     let mut session = match Session::open(around) {
@@ -56,7 +56,7 @@ fn expand_all(session: &mut Session) {
     for profile in std::iter::once(None).chain(profiles.iter().map(|name| Some(name.as_str()))) {
         let wanted = session.everything(profile);
         let before = session.findings.len();
-        session.link(&facts, &wanted);
+        let graph = session.link(&facts, &wanted);
         // Steps that never run together may make the same path.
         let mut index = 0;
         session.findings.retain(|finding| {
@@ -66,6 +66,10 @@ fn expand_all(session: &mut Session) {
                     .code()
                     .is_none_or(|code| code.to_string() != "pipe::graph::output_clash")
         });
+        let warnings = indirect(&graph).into_iter();
+        session
+            .findings
+            .extend(warnings.map(|warning| Box::new(warning) as Finding));
     }
     clashes(session, &facts);
 }

@@ -52,6 +52,25 @@ pub enum GraphError {
         #[help]
         help: String,
     },
+    /// A command that names what its step reaches only through another one.
+    #[error(
+        "`{step}` names `{path}`, which `{maker}` makes, and needs `{maker}` only by way of others"
+    )]
+    #[diagnostic(code(pipe::graph::indirect), severity(Warning))]
+    Indirect {
+        /// The step.
+        step: String,
+        /// What its command names.
+        path: String,
+        /// Who makes that.
+        maker: String,
+        /// The step's name.
+        #[label("`{path}` is no input of this step")]
+        span: Span,
+        /// What to do.
+        #[help]
+        help: String,
+    },
     /// Steps that need each other.
     #[error("steps that need each other: {circle}")]
     #[diagnostic(

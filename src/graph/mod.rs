@@ -7,6 +7,7 @@ mod clash;
 mod cycle;
 mod error;
 mod export;
+mod indirect;
 mod link;
 mod made;
 mod select;
@@ -22,6 +23,7 @@ use crate::source::Span;
 
 pub use error::GraphError;
 pub use export::{Format, export};
+pub use indirect::indirect;
 pub use link::{Linked, link};
 pub use select::{Request, Scope, SelectError, Wanted, select};
 

@@ -261,11 +261,7 @@ impl<'a> Selection<'a> {
         if defaults.is_empty() {
             let help = match self.names_in_scope().as_slice() {
                 [] => "no pipeline file has a target or step yet".to_owned(),
-                names => format!(
-                    "name one of {}, or add `targets: {{ default: {} }}`",
-                    listing(names),
-                    names[0]
-                ),
+                names => instead_of_default(names),
             };
             self.errors.push(SelectError::NoDefault { help });
         }
@@ -292,10 +288,7 @@ impl<'a> Selection<'a> {
         } else {
             let known: Vec<&str> = names_of(of).collect();
             let help = match (reference.name.as_str(), known.as_slice()) {
-                ("", [one, ..]) => format!(
-                    "name one of {}, or add `targets: {{ default: {one} }}`",
-                    listing(&known)
-                ),
+                ("", [_, ..]) => instead_of_default(&known),
                 _ => did_you_mean(ask.name, known),
             };
             self.unknown("target or step", &full, help);
@@ -461,6 +454,16 @@ fn circle(path: &[(String, Option<Span>)], closing: Option<Span>) -> SelectError
         places: places.collect(),
         circle: names.join(" → "),
     }
+}
+
+/// What to do where there is no default target.
+fn instead_of_default(names: &[&str]) -> String {
+    let one_of = if names.len() > 1 { "one of " } else { "" };
+    format!(
+        "name {one_of}{}, or add `targets: {{ default: {} }}`",
+        listing(names),
+        names[0]
+    )
 }
 
 fn is_name(pipeline: &Pipeline, name: &str) -> bool {
