@@ -7,7 +7,7 @@ use super::exit::{Exit, refuse};
 use super::options::Surroundings;
 use super::{output, schema};
 use crate::glob::{Ignore, Pattern, Want, list};
-use crate::init::{self, Around, Files, NewFile};
+use crate::init::{self, Around, Files, NewFile, RootFile};
 use crate::load::{find_root, load};
 use crate::path::RelPath;
 use crate::sys;
@@ -35,17 +35,17 @@ pub(super) fn init(around: &Surroundings, args: &InitArgs) -> Exit {
 
 fn write_all(around: &Surroundings, args: &InitArgs) -> Result<Exit, String> {
     let place = Place::of(&around.folder);
-    let mut wanted = init::pipelines(&files(&place.folder)?, &place.around());
+    let mut wanted = init::pipelines(&files(&place.root)?, &place.around());
     if args.make_shim {
         wanted.push(NewFile {
-            path: "Makefile".to_owned(),
+            path: place.below("Makefile"),
             text: init::MAKEFILE.to_owned(),
             kind: "`make prod` is `pipe run prod`".to_owned(),
         });
     }
     let mut written = 0;
     for file in &wanted {
-        written += usize::from(write(&place.folder, file)?);
+        written += usize::from(write(&place.root, file)?);
     }
     if written == 0 {
         output::err("error: nothing was written, for all of it is there already\n");
@@ -57,13 +57,12 @@ fn write_all(around: &Surroundings, args: &InitArgs) -> Result<Exit, String> {
 }
 
 /// Writes a file, or says that it is there: whether it did.
-fn write(folder: &Path, file: &NewFile) -> Result<bool, String> {
-    if let Some(there) = already(folder, &file.path) {
+fn write(root: &Path, file: &NewFile) -> Result<bool, String> {
+    if let Some(there) = already(root, &file.path) {
         output::err(&format!("kept {there}: it is there already\n"));
         return Ok(false);
     }
-    let is_new =
-        sys::fs::write_new(&folder.join(&file.path), file.text.as_bytes()).map_err(said)?;
+    let is_new = sys::fs::write_new(&root.join(&file.path), file.text.as_bytes()).map_err(said)?;
     if is_new {
         output::err(&format!("wrote {}: {}\n", file.path, file.kind));
     }
@@ -71,11 +70,11 @@ fn write(folder: &Path, file: &NewFile) -> Result<bool, String> {
 }
 
 /// What stands in place of a file: `pipe.yml` is `pipe.yaml` too.
-fn already(folder: &Path, path: &str) -> Option<String> {
+fn already(root: &Path, path: &str) -> Option<String> {
     let other = path.strip_suffix(".yaml").map(|stem| format!("{stem}.yml"));
     std::iter::once(path.to_owned())
         .chain(other)
-        .find(|path| folder.join(path).symlink_metadata().is_ok())
+        .find(|path| root.join(path).symlink_metadata().is_ok())
 }
 
 /// Where the folder is.
@@ -105,7 +104,25 @@ impl Place {
                 .file_name()
                 .map_or_else(String::new, |name| name.to_string_lossy().into_owned()),
             member: self.member().map(|path| path.to_string()),
+            root_file: already(&self.root, "pipe.yaml").map(|file| self.root_file(&file)),
         }
+    }
+
+    /// A path of the folder, from the root.
+    fn below(&self, name: &str) -> String {
+        self.member()
+            .map_or_else(|| name.to_owned(), |member| format!("{member}/{name}"))
+    }
+
+    /// What the root's pipeline file says, as far as it can be read.
+    fn root_file(&self, file: &str) -> RootFile {
+        let loaded = load(&self.root);
+        let mut pipelines = loaded.workspace.pipelines.into_values();
+        let pipeline = pipelines.find(|pipeline| pipeline.file.to_string() == file);
+        pipeline.map_or_else(RootFile::default, |pipeline| RootFile {
+            name: pipeline.name.value,
+            steps: pipeline.steps.into_keys().collect(),
+        })
     }
 
     /// What to do next.

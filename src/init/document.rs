@@ -1,5 +1,7 @@
 //! A pipeline file in the making, and how it is written: one layout for all languages.
 
+use super::files::Files;
+
 /// What was recognised in a folder.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Draft {
@@ -13,6 +15,8 @@ pub(super) struct Draft {
     pub(super) caches: Vec<String>,
     /// Files that are no sources for this language, where they are there.
     pub(super) left_out: Vec<&'static str>,
+    /// Sources outside of the folder.
+    pub(super) more_sources: Vec<String>,
     /// Whether steps name `*sources`.
     pub(super) reads_all: bool,
     /// Blocks between the targets and the steps: `vars`, `env`, `profiles`.
@@ -96,28 +100,47 @@ impl Step {
 
 /// What the place of a file adds to what is in it.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Frame<'a> {
-    /// Where the schema is, seen from the file's folder.
-    pub(super) schema: String,
+pub(super) struct Frame {
     pub(super) name: String,
-    /// In the root's file: its other members.
-    pub(super) workspace: Option<Workspace<'a>>,
-    /// Folders and files that belong to others.
+    /// In the root's file.
+    pub(super) workspace: Option<Workspace>,
+    /// What lies there for people and their tools alone, and what belongs to others.
     pub(super) left_out: Vec<String>,
+    /// Whether the root's `workspace.ignore` names the folders in which tools keep things.
+    pub(super) passes_by_caches: bool,
+}
+
+impl Frame {
+    /// For a draft of the folder with these files.
+    pub(super) fn of(name: String, files: &Files, draft: &Draft) -> Self {
+        const FOLDERS: [&str; 3] = [".github/", ".idea/", ".vscode/"];
+        let own = ["pipe.yaml", ".editorconfig", ".gitattributes"];
+        let names = own.iter().chain(&draft.left_out).copied();
+        let names = names.filter(|name| *name == "pipe.yaml" || files.has(name));
+        let there = files.folders();
+        let folders = FOLDERS
+            .into_iter()
+            .filter(|name| there.contains(&name.trim_end_matches('/')));
+        Self {
+            name,
+            left_out: names.chain(folders).map(str::to_owned).collect(),
+            ..Self::default()
+        }
+    }
 }
 
 /// The `workspace` of a root's file.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Workspace<'a> {
-    /// Where members are, if not in the usual folders.
-    pub(super) members: Vec<&'a str>,
+pub(super) struct Workspace {
+    /// Where members are; none for a workspace of one.
+    pub(super) members: Vec<String>,
     /// What globs pass by, in the whole workspace.
     pub(super) ignore: Vec<String>,
 }
 
-/// The text of a file.
-pub(super) fn render(draft: &Draft, frame: &Frame<'_>) -> String {
-    let mut blocks = vec![head(draft, frame)];
+/// The text of a file, with the schema where `schema` says.
+pub(super) fn render(draft: &Draft, frame: &Frame, schema: &str) -> String {
+    let mut blocks = vec![head(draft, frame, schema)];
     blocks.extend(frame.workspace.as_ref().and_then(workspace));
     blocks.extend(targets(draft));
     if draft.reads_all {
@@ -131,10 +154,10 @@ pub(super) fn render(draft: &Draft, frame: &Frame<'_>) -> String {
     blocks.join("\n")
 }
 
-fn head(draft: &Draft, frame: &Frame<'_>) -> String {
+fn head(draft: &Draft, frame: &Frame, schema: &str) -> String {
     let mut out = format!(
         "# yaml-language-server: $schema={}\nname: {}\n",
-        frame.schema,
+        schema,
         text(&frame.name)
     );
     if let Some(description) = &draft.description {
@@ -148,7 +171,7 @@ fn head(draft: &Draft, frame: &Frame<'_>) -> String {
     out
 }
 
-fn workspace(workspace: &Workspace<'_>) -> Option<String> {
+fn workspace(workspace: &Workspace) -> Option<String> {
     let mut out = String::from("workspace:\n");
     let members = list("members", &workspace.members);
     if !workspace.members.is_empty() {
@@ -186,17 +209,19 @@ fn targets(draft: &Draft) -> Option<String> {
 }
 
 /// The list of files that most steps share.
-fn sources(draft: &Draft, frame: &Frame<'_>) -> String {
+fn sources(draft: &Draft, frame: &Frame) -> String {
     let mut out = String::from(
         "# What the steps below read: every file of this folder but those that no tool looks at.\n\
          # A new file counts by itself. Leave out more, and a change there rebuilds nothing.\n\
          x-sources: &sources\n  - \"**\"\n",
     );
-    let in_workspace = frame.workspace.is_some();
     let caches = draft
         .caches
         .iter()
-        .filter(|cache| !in_workspace || !is_folder(cache));
+        .filter(|cache| !frame.passes_by_caches || !is_folder(cache));
+    for more in &draft.more_sources {
+        out.push_str(&format!("  - {}\n", quoted(more)));
+    }
     for left_out in frame.left_out.iter().chain(caches) {
         let rest = if is_folder(left_out) { "**" } else { "" };
         out.push_str(&format!("  - {}\n", quoted(&format!("!{left_out}{rest}"))));
@@ -211,13 +236,22 @@ pub(super) fn is_folder(cache: &str) -> bool {
 
 /// `name: [a, b]`, or one item a line where that is long.
 fn list<T: AsRef<str>>(name: &str, items: &[T]) -> Vec<String> {
-    let items: Vec<String> = items.iter().map(|item| quoted(item.as_ref())).collect();
+    let items: Vec<String> = items.iter().map(|item| item_text(item.as_ref())).collect();
     let line = format!("{name}: [{}]", items.join(", "));
     if line.len() <= 90 {
         return vec![line];
     }
     let items = items.iter().map(|item| format!("  - {item}"));
     std::iter::once(format!("{name}:")).chain(items).collect()
+}
+
+/// An item of a list: a map stands as it is.
+fn item_text(item: &str) -> String {
+    if item.starts_with("{ ") {
+        item.to_owned()
+    } else {
+        quoted(item)
+    }
 }
 
 /// Words of a person, in which nothing is an expression, as a value on a line of its own.

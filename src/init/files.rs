@@ -76,6 +76,22 @@ impl Files {
         Self(below.collect())
     }
 
+    /// All but what is in these folders.
+    pub(super) fn without<'a>(&self, folders: impl Iterator<Item = &'a str> + Clone) -> Self {
+        let is_in = |path: &str, folder: &str| {
+            path.strip_prefix(folder)
+                .is_some_and(|rest| rest.starts_with('/'))
+        };
+        let rest = self
+            .0
+            .iter()
+            .filter(|(path, _)| !folders.clone().any(|folder| is_in(path, folder)));
+        Self(
+            rest.map(|(path, text)| (path.clone(), text.clone()))
+                .collect(),
+        )
+    }
+
     /// The folders directly in this one, sorted.
     pub fn folders(&self) -> Vec<&str> {
         let mut folders: Vec<&str> = self

@@ -5,7 +5,7 @@ use super::files::Files;
 
 pub(super) fn draft(files: &Files) -> Option<Draft> {
     let manifest = manifest(files.text("Cargo.toml")?);
-    let is_workspace = manifest.contains_key("workspace");
+    let is_workspace = is_workspace(files);
     let programs = programs(files);
     let locked = files.has("Cargo.lock");
     let steps = [
@@ -39,6 +39,12 @@ pub(super) fn draft(files: &Files) -> Option<Draft> {
         steps: steps.into_iter().flatten().collect(),
         ..Draft::default()
     })
+}
+
+/// Whether the packages below are one workspace of cargo's, which is built as a whole.
+pub(super) fn is_workspace(root: &Files) -> bool {
+    let text = root.text("Cargo.toml").unwrap_or_default();
+    manifest(text).contains_key("workspace")
 }
 
 fn manifest(text: &str) -> toml::Table {

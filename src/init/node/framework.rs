@@ -47,14 +47,14 @@ impl Framework {
         known.map_or(Plain, |(framework, ..)| *framework)
     }
 
-    /// Its name.
+    /// Its name with an article: `an Astro`.
     pub fn name(self) -> &'static str {
         match self {
-            Next => "Next.js",
-            Astro => "Astro",
-            SvelteKit => "SvelteKit",
-            Vite => "Vite",
-            Plain => "Node",
+            Next => "a Next.js",
+            Astro => "an Astro",
+            SvelteKit => "a SvelteKit",
+            Vite => "a Vite",
+            Plain => "a Node",
         }
     }
 
@@ -98,6 +98,30 @@ impl Framework {
             Astro => &[".astro/"],
             SvelteKit => &[".svelte-kit/"],
             Vite | Plain => &[],
+        }
+    }
+
+    /// What it keeps among the installed packages.
+    pub fn caches_of_packages(self) -> &'static [&'static str] {
+        match self {
+            Next | Plain => &["node_modules/.cache/"],
+            Astro | SvelteKit | Vite => &[
+                "node_modules/.astro/",
+                "node_modules/.cache/",
+                "node_modules/.tmp/",
+                "node_modules/.vite/",
+                "node_modules/.vite-temp/",
+            ],
+        }
+    }
+
+    /// How the names of variables begin that it puts into what it builds.
+    pub fn variables(self) -> Option<&'static str> {
+        match self {
+            Next => Some("NEXT_PUBLIC_"),
+            Astro | SvelteKit => Some("PUBLIC_"),
+            Vite => Some("VITE_"),
+            Plain => None,
         }
     }
 }
