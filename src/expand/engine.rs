@@ -1,8 +1,7 @@
 //! The expression language: minijinja's expressions with our filters. The only file that names
 //! its environment; it knows no pipeline.
 
-use std::borrow::Cow;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::LazyLock;
 
@@ -10,9 +9,9 @@ use minijinja::value::{Kwargs, Rest};
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior, Value};
 
 use super::template::Late;
-use super::value::{Val, map_value, path_value};
+use super::uses::{Use, uses};
+use super::value::{Val, path_value};
 use crate::path::RelPath;
-use crate::suggest::did_you_mean;
 
 /// Steps of evaluation after which an expression is given up.
 const FUEL: u64 = 100_000;
@@ -20,10 +19,13 @@ const FUEL: u64 = 100_000;
 static ENGINE: LazyLock<Environment<'static>> = LazyLock::new(environment);
 
 /// All filters.
-const FILTERS: [&str; 17] = [
+pub(super) const FILTERS: [&str; 17] = [
     "default", "replace", "lower", "upper", "sort", "first", "last", "length", "split", "join",
     "json", "quote", "basename", "dirname", "stem", "ext", "with_ext",
 ];
+
+/// All tests, which stand behind `is`.
+pub(super) const TESTS: [&str; 4] = ["defined", "in", "startingwith", "endingwith"];
 
 /// What is wrong with an expression.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -38,124 +40,103 @@ pub(super) struct Fault {
     pub(super) range: Option<Range<usize>>,
 }
 
-/// Whether an expression is nothing but a dotted name: most are, and these need no engine.
-pub(super) fn is_plain(expression: &str) -> bool {
-    let is_name = |part: &str| {
-        part.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
-            && part
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
-    };
-    let is_word = matches!(expression, "true" | "false" | "none" | "not");
-    !is_word && expression.split('.').all(is_name)
-}
-
-/// The names that `expression` reads, as dotted paths (`matrix.os`).
-pub(super) fn names(expression: &str) -> Result<Vec<Cow<'_, str>>, Fault> {
-    if is_plain(expression) {
-        return Ok(vec![Cow::Borrowed(expression)]);
-    }
-    let compiled = ENGINE
-        .compile_expression(expression)
-        .map_err(|error| fault(&error))?;
-    let names = compiled.undeclared_variables(true);
-    let mut names: Vec<Cow<'_, str>> = names.into_iter().map(Cow::Owned).collect();
-    names.sort_unstable();
-    Ok(names)
-}
-
-/// The first parts of these names.
-pub(super) fn roots(expression: &str) -> HashSet<String> {
-    let root = |name: Cow<'_, str>| name.split('.').next().unwrap_or_default().to_owned();
-    names(expression)
-        .unwrap_or_default()
-        .into_iter()
-        .map(root)
-        .collect()
-}
-
-/// The value of `expression` where names have the values of `context`.
+/// The value of `expression`, in which each of `uses` has the value that `value_of` gives; a name
+/// without one is undefined.
 pub(super) fn evaluate(
     expression: &str,
-    context: &BTreeMap<String, Value>,
+    uses: &[Use],
+    mut value_of: impl FnMut(&Use) -> Option<Value>,
 ) -> Result<Value, Fault> {
-    let compiled = ENGINE
-        .compile_expression(expression)
-        .map_err(|error| fault(&error))?;
-    let value = compiled.eval(context).map_err(|error| fault(&error))?;
-    if value.is_undefined() {
-        return Err(Fault {
-            message: "it has no value".to_owned(),
-            help: None,
-            is_syntax: false,
-            range: None,
-        });
+    if let [whole] = uses
+        && whole.range == (0..expression.len())
+    {
+        return value_of(whole).ok_or_else(no_value);
     }
-    Ok(value)
+    // Names are given to the engine as names of its own: ours may have hyphens, and one that is
+    // used twice may be text here and a number there.
+    let own = |at: usize| format!("_{at}");
+    let mut text = String::with_capacity(expression.len());
+    let mut context = BTreeMap::new();
+    let mut shifts = Vec::with_capacity(uses.len());
+    let mut end = 0;
+    for (at, one) in uses.iter().enumerate() {
+        text.push_str(&expression[end..one.range.start]);
+        let start = text.len();
+        text.push_str(&own(at));
+        end = one.range.end;
+        shifts.push((start..text.len(), one.range.clone()));
+        if let Some(value) = value_of(one) {
+            context.insert(own(at), value);
+        }
+    }
+    text.push_str(&expression[end..]);
+    let value = ENGINE
+        .compile_expression(&text)
+        .and_then(|compiled| compiled.eval(context))
+        .map_err(|error| fault(&error, &shifts))?;
+    match value.is_undefined() {
+        true => Err(no_value()),
+        false => Ok(value),
+    }
 }
 
-/// The value of an expression at a step's turn.
+fn no_value() -> Fault {
+    Fault {
+        message: "it has no value".to_owned(),
+        help: Some("`x | default('...')` gives one where there is none".to_owned()),
+        is_syntax: false,
+        range: None,
+    }
+}
+
+/// The value of an expression at a step's turn. `early` has the values of all names that were known
+/// before, as the expression spells them.
 pub(super) fn evaluate_late(
     expression: &str,
     early: &BTreeMap<String, Val>,
     late: &Late,
 ) -> Result<Value, String> {
-    if let Some(value) = late_name(expression, late) {
-        return Ok(value);
-    }
-    let mut context: BTreeMap<String, Value> = early
-        .iter()
-        .map(|(name, value)| (name.clone(), value.to_engine(&late.dir)))
-        .collect();
-    context.insert("sources".to_owned(), paths(&late.sources, late));
-    let needs = late.needs.iter().map(|(name, outputs)| {
-        (
-            name.clone(),
-            map_value([("outputs".to_owned(), paths(outputs, late))].into_iter()),
-        )
-    });
-    context.insert("needs".to_owned(), map_value(needs));
-    let stamps = late
-        .stamps
-        .iter()
-        .map(|(name, value)| (name.clone(), Value::from(value.as_str())));
-    context.insert("stamp".to_owned(), map_value(stamps));
-    context.insert("jobs".to_owned(), jobs(late));
-    evaluate(expression, &context).map_err(|fault| fault.message)
+    let declared = |root: &str, name: &str| match root {
+        "needs" => late.needs.contains_key(name),
+        root => early.contains_key(&format!("{root}.{name}")),
+    };
+    let uses = uses(expression, &declared).map_err(|fault| fault.message)?;
+    let value_of = |one: &Use| match early.get(&one.name()) {
+        Some(value) => Some(value.to_engine(&late.dir, one.role)),
+        None => late_value(one, late),
+    };
+    evaluate(expression, &uses, value_of).map_err(|fault| fault.message)
 }
 
-/// The value of a dotted late name.
-fn late_name(expression: &str, late: &Late) -> Option<Value> {
-    if let Some(list) = late_paths(expression, late) {
-        return Some(paths(list, late));
-    }
-    match expression.split_once('.') {
-        Some(("stamp", name)) => late
-            .stamps
-            .get(name)
-            .map(|value| Value::from(value.as_str())),
-        None if expression == "jobs" => Some(jobs(late)),
+/// The value of a late name.
+fn late_value(one: &Use, late: &Late) -> Option<Value> {
+    match (one.root(), one.member()) {
+        ("sources", _) => Some(paths(&late.sources, late)),
+        // A need without instances made nothing.
+        ("needs", Some(name)) => match late.needs.get(name) {
+            None if one.defaulted => None,
+            made => Some(paths(made.map_or(&[][..], Vec::as_slice), late)),
+        },
+        ("stamp", Some(name)) => Some(Value::from(late.stamps.get(name)?.as_str())),
+        ("jobs", _) => Some(jobs(late)),
         _ => None,
     }
 }
 
-/// Whether an expression is a late name that stands for a list.
-pub(super) fn is_late_list(expression: &str) -> bool {
-    let is_need = |rest: &str| {
-        rest.strip_suffix(".outputs")
-            .is_some_and(|name| !name.contains('.'))
-    };
-    expression == "sources" || expression.strip_prefix("needs.").is_some_and(is_need)
-}
-
-/// The paths that a dotted late name stands for.
+/// The paths that an expression stands for that is a late name and nothing else.
 pub(super) fn late_paths<'l>(expression: &str, late: &'l Late) -> Option<&'l [RelPath]> {
     if expression == "sources" {
         return Some(&late.sources);
     }
-    let name = expression
-        .strip_prefix("needs.")?
-        .strip_suffix(".outputs")?;
+    let name = expression.strip_prefix("needs")?.strip_suffix(".outputs")?;
+    let bracketed = |quote: &str| {
+        name.strip_prefix(&format!("[{quote}"))?
+            .strip_suffix(&format!("{quote}]"))
+    };
+    let name = name
+        .strip_prefix('.')
+        .or_else(|| bracketed("\""))
+        .or_else(|| bracketed("'"))?;
     late.needs.get(name).map(Vec::as_slice)
 }
 
@@ -173,15 +154,10 @@ fn jobs(late: &Late) -> Value {
         .map_or_else(|_| Value::from(late.jobs.as_str()), Value::from)
 }
 
-fn fault(error: &Error) -> Fault {
+/// What the engine says, in our words and with places of the expression as it was written.
+fn fault(error: &Error, shifts: &[(Range<usize>, Range<usize>)]) -> Fault {
     let detail = error.detail().unwrap_or_default();
-    // The engine says `filter NAME is unknown`.
-    let named = || detail.split(' ').nth(1).unwrap_or_default();
     let (message, help) = match error.kind() {
-        ErrorKind::UnknownFilter => {
-            (format!("there is no filter `{}`", named()), Some(did_you_mean(named(), FILTERS)))
-        }
-        ErrorKind::UnknownTest => (format!("there is no test `{}`", named()), None),
         ErrorKind::UndefinedError => ("it uses a value that is not there".to_owned(), None),
         ErrorKind::OutOfFuel => ("it takes too long to evaluate".to_owned(), None),
         ErrorKind::SyntaxError => (
@@ -191,11 +167,31 @@ fn fault(error: &Error) -> Fault {
         kind if detail.is_empty() => (kind.to_string(), None),
         _ => (detail.to_owned(), None),
     };
+    let range = error
+        .range()
+        .map(|range| written(range.start, shifts, false)..written(range.end, shifts, true));
     Fault {
         message,
         help,
         is_syntax: error.kind() == ErrorKind::SyntaxError,
-        range: error.range(),
+        range: range.filter(|range| range.start <= range.end),
+    }
+}
+
+/// Where `at` of the engine's text is in the expression as it was written.
+fn written(at: usize, shifts: &[(Range<usize>, Range<usize>)], is_end: bool) -> usize {
+    let begun =
+        |(own, _): &&(Range<usize>, Range<usize>)| own.start < at || own.start == at && !is_end;
+    match shifts.iter().rfind(begun) {
+        None => at,
+        Some((own, ours)) if at < own.end => {
+            if is_end {
+                ours.end
+            } else {
+                ours.start
+            }
+        }
+        Some((own, ours)) => ours.end + (at - own.end),
     }
 }
 
@@ -315,15 +311,15 @@ mod tests {
     use super::*;
 
     fn eval(expression: &str) -> String {
-        let context = BTreeMap::from([
-            (
-                "p".to_owned(),
-                Value::from_safe_string("x/a.tar.gz".to_owned()),
-            ),
-            ("list".to_owned(), Value::from(vec!["b", "a b"])),
-            ("t".to_owned(), Value::from("it's")),
-        ]);
-        match evaluate(expression, &context) {
+        let value_of = |one: &Use| match one.root() {
+            "p" => Some(Value::from_safe_string("x/a.tar.gz".to_owned())),
+            "list" => Some(Value::from(vec!["b", "a b"])),
+            "t" => Some(Value::from("it's")),
+            _ => None,
+        };
+        let value =
+            uses(expression, &|_, _| false).and_then(|uses| evaluate(expression, &uses, value_of));
+        match value {
             Ok(value) => format!("{}{value}", if value.is_safe() { "path " } else { "" }),
             Err(fault) => format!("error: {}", fault.message),
         }
@@ -376,10 +372,23 @@ mod tests {
     }
 
     #[test]
-    fn names_are_dotted() {
-        assert_eq!(
-            names("vars.a ~ (matrix.os.x | default(vars.b))"),
-            Ok(vec!["matrix.os.x".into(), "vars.a".into(), "vars.b".into()])
-        );
+    fn mistakes_have_places_in_the_text_as_written() {
+        for (expression, want) in [
+            ("list / t", "list / t"),
+            ("t ~ (list / t)", "list / t"),
+            ("t + t + (list | join)", ""),
+            ("list.x.y + + ", "+"),
+        ] {
+            let uses = uses(expression, &|_, _| false).expect("reads");
+            let value_of = |_: &Use| Some(Value::from("x"));
+            let range = evaluate(expression, &uses, value_of)
+                .err()
+                .and_then(|fault| fault.range);
+            assert_eq!(
+                range.map_or("", |range| &expression[range]),
+                want,
+                "{expression}"
+            );
+        }
     }
 }

@@ -9,7 +9,7 @@ use super::facts::Facts;
 use super::matrix::{self, Cell};
 use super::parts;
 use super::resolved::{CacheMode, EnvPolicy, Literal, Output, PlanStep};
-use super::scope::Scope;
+use super::scope::{Reader, Scope};
 use super::value::Val;
 use crate::model::{CacheWord, Pipeline, Reference, Step, Workspace};
 use crate::path::RelPath;
@@ -27,6 +27,8 @@ pub struct Instance {
     pub step: String,
     /// Its matrix values.
     pub cell: IndexMap<String, Val>,
+    /// How references name these values.
+    pub labels: IndexMap<String, String>,
     /// The names of the step's axes.
     pub axes: Vec<String>,
     /// What it needs, as written.
@@ -51,7 +53,8 @@ impl Instance {
 
     /// Whether it is one of those that the part of a reference behind the name asks for.
     pub fn fits(&self, wanted: &[(String, String)]) -> bool {
-        matrix::fits(&self.cell, wanted)
+        let is_named = |(key, text): &(String, String)| self.labels.get(key) == Some(text);
+        wanted.iter().all(is_named)
     }
 }
 
@@ -131,10 +134,9 @@ pub fn declared(
     for cell in cells {
         let mut scope = Scope::new(workspace, pipeline, facts, profile, Some(step));
         scope.cell.clone_from(&cell.values);
-        scope.cell_outside.clone_from(&cell.outside);
         let outputs = parts::outputs(&scope, step, &mut Vec::new());
         all.extend(outputs.into_iter().map(|(output, span)| Declared {
-            cell: cell.values.clone(),
+            cell: cell.plain(),
             output,
             span,
         }));
@@ -153,7 +155,6 @@ fn instance(
 ) -> Instance {
     let mut scope = Scope::new(workspace, pipeline, facts, profile, Some(step));
     scope.cell.clone_from(&cell.values);
-    scope.cell_outside.clone_from(&cell.outside);
     let dir = parts::dir(&scope, step, errors);
     scope.step_dir = dir.clone();
     let (outputs, output_spans): (Vec<Output>, Vec<Span>) =
@@ -189,8 +190,13 @@ fn instance(
             .collect(),
         timeout: step.timeout,
         grace: step.grace.unwrap_or(GRACE),
-        requires: parts::checks(&scope, &step.requires, shell.dialect, errors),
-        verify: parts::checks(&scope, &step.verify, shell.dialect, errors),
+        requires: parts::checks(
+            &scope,
+            &step.requires,
+            Reader::Before(shell.dialect),
+            errors,
+        ),
+        verify: parts::checks(&scope, &step.verify, Reader::Script(shell.dialect), errors),
         hint: step
             .hint
             .as_ref()
@@ -198,6 +204,8 @@ fn instance(
         skip: parts::skip(&scope, step, errors),
         shell,
     };
+    let needs = parts::references(&scope, &step.needs, errors);
+    let after = parts::references(&scope, &step.after, errors);
     errors.append(&mut scope.more.take());
     Instance {
         pipeline: pipeline.name.value.clone(),
@@ -207,9 +215,10 @@ fn instance(
             .iter()
             .flat_map(|matrix| matrix.axes.keys().cloned())
             .collect(),
-        cell: cell.values.clone(),
-        needs: step.needs.clone(),
-        after: step.after.clone(),
+        cell: cell.plain(),
+        labels: cell.labels.clone(),
+        needs,
+        after,
         span: step.name.span,
         output_spans,
         literal_spans,

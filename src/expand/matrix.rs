@@ -6,46 +6,39 @@
 //!   overwrite no axis value (values that earlier entries added may be overwritten);
 //! - an entry that fits none becomes a combination of its own.
 
-use std::cell::RefCell;
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use indexmap::{IndexMap, IndexSet};
 
 use super::error::ExpandError;
-use super::scope::Scope;
+use super::scope::{Known, Scope};
 use super::value::Val;
 use crate::glob::Pattern;
 use crate::model::{Axis, Combination, Matrix, Step, display_cell};
 use crate::parse::ValueDoc;
-use crate::path::RelPath;
+use crate::path::{RelPath, to_text};
 use crate::source::Spanned;
 use crate::suggest::did_you_mean;
-
-/// Reads the values of a matrix and remembers whether text from outside the repository is in one.
-struct Reading<'a> {
-    scope: &'a Scope<'a>,
-    outside: RefCell<Option<String>>,
-}
-
-impl Reading<'_> {
-    fn value(&self, doc: &ValueDoc) -> Result<Val, ExpandError> {
-        let known = self.scope.value(doc)?;
-        if known.outside.is_some() {
-            self.outside.replace(known.outside);
-        }
-        Ok(known.value)
-    }
-}
 
 /// One combination.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Cell {
-    /// The name of the text from outside the repository that is somewhere in the matrix.
-    pub(super) outside: Option<String>,
     /// Values of axes, then of include-only keys.
-    pub(super) values: IndexMap<String, Val>,
+    pub(super) values: IndexMap<String, Known>,
+    /// How each value is named in references.
+    pub(super) labels: IndexMap<String, String>,
     /// `@os=linux@arch=amd64`: what tells it from the others.
     pub(super) label: String,
+}
+
+impl Cell {
+    /// The values alone.
+    pub(super) fn plain(&self) -> IndexMap<String, Val> {
+        let values = self.values.iter();
+        values
+            .map(|(key, known)| (key.clone(), known.value.clone()))
+            .collect()
+    }
 }
 
 /// The combinations of `step`'s matrix; one without values where it has none.
@@ -57,67 +50,60 @@ pub(super) fn cells(
     let Some(matrix) = &step.matrix else {
         return Ok(vec![Cell::default()]);
     };
-    let reading = Reading {
-        scope,
-        outside: RefCell::default(),
-    };
-    let axes = axes(step, matrix, &reading, warnings)?;
+    let axes = axes(step, matrix, scope, warnings)?;
     let count = axes.values().try_fold(1_u64, |count, values| {
         count.checked_mul(values.len() as u64)
     });
-    let count = count
-        .unwrap_or(u64::MAX)
-        .saturating_add(matrix.include.len() as u64);
-    if count > step.max_instances {
-        let span = matrix
-            .axes
-            .values()
-            .next()
-            .map_or(step.name.span, |axis| axis.span);
-        return Err(ExpandError::TooMany {
-            step: step.name.value.clone(),
-            count,
-            most: step.max_instances,
-            span,
-        });
-    }
+    refuse_many(step, matrix, count.unwrap_or(u64::MAX))?;
     let mut combinations = product(&axes);
     for entry in &matrix.exclude {
-        let values = exclude_values(entry, &axes, &reading)?;
+        let values = exclude_values(entry, &axes, scope)?;
         combinations.retain(|combination| {
             !values
                 .iter()
-                .all(|(key, value)| has(combination, key, value))
+                .all(|(key, value)| has(combination, key, value, scope))
         });
     }
     let some = !axes.is_empty() && axes.values().all(|values| !values.is_empty());
-    let all = include(combinations, &matrix.include, &axes, &reading)?;
+    let all = include(combinations, &matrix.include, &axes, scope)?;
     if let (true, true, Some(entry)) = (some, all.is_empty(), matrix.exclude.last()) {
         return Err(ExpandError::EmptyMatrix {
             step: step.name.value.clone(),
             span: entry.span,
         });
     }
-    let mut cells = label(all, &axes);
-    fill_gaps(&mut cells, &reading.outside.into_inner());
-    Ok(cells)
+    refuse_many(step, matrix, all.len() as u64)?;
+    Ok(named(all, &axes, scope))
 }
 
-type Axes = IndexMap<String, Vec<Val>>;
-type Values = IndexMap<String, Val>;
+fn refuse_many(step: &Step, matrix: &Matrix, count: u64) -> Result<(), ExpandError> {
+    if count <= step.max_instances {
+        return Ok(());
+    }
+    let mut axes = matrix.axes.values();
+    Err(ExpandError::TooMany {
+        step: step.name.value.clone(),
+        count,
+        most: step.max_instances,
+        span: axes.next().map_or(step.name.span, |axis| axis.span),
+    })
+}
+
+type Axes = IndexMap<String, Vec<Known>>;
+type Values = IndexMap<String, Known>;
 
 fn axes(
     step: &Step,
     matrix: &Matrix,
-    reading: &Reading,
+    scope: &Scope,
     warnings: &mut Vec<ExpandError>,
 ) -> Result<Axes, ExpandError> {
     let mut axes = Axes::new();
     for (name, axis) in &matrix.axes {
         let values = match &axis.value {
-            Axis::Values(docs) => listed(docs, reading)?,
+            Axis::Values(docs) => listed(name, docs, scope)?,
             Axis::Glob(glob) => {
-                let values = files(glob, reading.scope)?;
+                let values = files(glob, scope)?;
                 if values.is_empty() {
                     let (axis, step) = (name.clone(), step.name.value.clone());
                     warnings.push(ExpandError::EmptyAxis {
@@ -134,22 +120,84 @@ fn axes(
     Ok(axes)
 }
 
-/// The values as listed; one expression may stand for a whole list.
-fn listed(docs: &[ValueDoc], reading: &Reading) -> Result<Vec<Val>, ExpandError> {
-    let mut values = Vec::with_capacity(docs.len());
+/// The values as listed; an expression may stand for a list of them. What is wrong with a value as
+/// it is written was told when it was read; here it is about those of expressions.
+fn listed(axis: &str, docs: &[ValueDoc], scope: &Scope) -> Result<Vec<Known>, ExpandError> {
+    let mut values: IndexMap<String, Known> = IndexMap::new();
     for doc in docs {
-        match (reading.value(doc)?, docs.len()) {
-            (Val::List(items), 1) => values.extend(items),
-            (value, _) => values.push(value),
+        let known = scope.value(doc)?;
+        let items = match (&known.value, doc) {
+            (Val::List(items), ValueDoc::Text(_)) => items.clone(),
+            (_, ValueDoc::Text(_) | ValueDoc::Map(..)) => vec![known.value.clone()],
+            (_, ValueDoc::Null(_) | ValueDoc::List(..)) => continue,
+        };
+        for value in items {
+            let name = axis_name(axis, &value, doc, scope)?;
+            let known = Known {
+                value,
+                ..known.clone()
+            };
+            let twin = values
+                .get(&name)
+                .is_some_and(|other| other.value != known.value);
+            if twin {
+                return Err(ExpandError::Value {
+                    message: format!("two values of the axis `{axis}` are named `{name}`"),
+                    span: doc.span(),
+                    help: Some(
+                        "instances are told apart by these names: give each its own".to_owned(),
+                    ),
+                });
+            }
+            values.insert(name, known);
         }
     }
-    let mut seen = HashSet::new();
-    values.retain(|value| seen.insert(value.label()));
-    Ok(values)
+    if let (true, Some(doc @ ValueDoc::Text(_))) = (values.is_empty(), docs.first()) {
+        return Err(ExpandError::Value {
+            message: format!("the axis `{axis}` has no value"),
+            span: doc.span(),
+            help: Some("a matrix with an empty axis has no instance: give it a value, or take the axis away".to_owned()),
+        });
+    }
+    Ok(values.into_values().collect())
 }
 
-fn files(glob: &crate::parse::Text, scope: &Scope) -> Result<Vec<Val>, ExpandError> {
-    let text = scope.text(glob)?;
+/// The name of an axis value: only scalars, and maps with a `name`, have one.
+fn axis_name(
+    axis: &str,
+    value: &Val,
+    doc: &ValueDoc,
+    scope: &Scope,
+) -> Result<String, ExpandError> {
+    let what = match value {
+        // The missing name of a map that is written here was told when it was read.
+        Val::Map(_) if matches!(doc, ValueDoc::Map(..)) => return Ok(label(value, scope)),
+        Val::Map(map) if !map.contains_key("name") => "a map without `name`",
+        Val::Map(_) => return Ok(label(value, scope)),
+        Val::List(_) => "a list in a list",
+        Val::Null => "null",
+        _ => return Ok(label(value, scope)),
+    };
+    Err(ExpandError::Value {
+        message: format!("{what} cannot be a value of the axis `{axis}`"),
+        span: doc.span(),
+        help: Some(
+            "axis values are texts, or maps with a `name`: `{ name: linux, goos: linux }`"
+                .to_owned(),
+        ),
+    })
+}
+
+/// How a value is named in references: a path as this pipeline's files would write it.
+fn label(value: &Val, scope: &Scope) -> String {
+    match value {
+        Val::Path(path) => to_text(&path.relative_to(&scope.pipeline.dir)),
+        value => value.label(),
+    }
+}
+
+fn files(glob: &crate::parse::Text, scope: &Scope) -> Result<Vec<Known>, ExpandError> {
+    let text = scope.pattern(glob)?;
     let pattern = Pattern::parse(&scope.pipeline.dir, &text)
         .map_err(|error| super::parts::glob_error(&text, &error, glob.span))?;
     let is_source = |path: &RelPath| {
@@ -160,7 +208,7 @@ fn files(glob: &crate::parse::Text, scope: &Scope) -> Result<Vec<Val>, ExpandErr
             .is_some_and(|made| made.matches(path))
     };
     let files = (scope.facts.files)(&pattern).into_iter().filter(is_source);
-    Ok(files.map(Val::Path).collect())
+    Ok(files.map(|path| Known::of(Val::Path(path))).collect())
 }
 
 /// All combinations; the first axis changes slowest.
@@ -185,29 +233,29 @@ fn product(axes: &Axes) -> Vec<Values> {
 }
 
 /// Whether the combination has this value; a map may be named by its `name`.
-fn has(combination: &Values, key: &str, value: &Val) -> bool {
-    combination
-        .get(key)
-        .is_some_and(|own| own == value || own.label() == value.label())
+fn has(combination: &Values, key: &str, value: &Known, scope: &Scope) -> bool {
+    combination.get(key).is_some_and(|own| {
+        own.value == value.value || label(&own.value, scope) == label(&value.value, scope)
+    })
 }
 
 fn entry_values(
     entry: &Combination,
-    reading: &Reading,
-) -> Result<Vec<(Spanned<String>, Val)>, ExpandError> {
+    scope: &Scope,
+) -> Result<Vec<(Spanned<String>, Known)>, ExpandError> {
     entry
         .values
         .iter()
-        .map(|(name, doc)| Ok((name.clone(), reading.value(doc)?)))
+        .map(|(name, doc)| Ok((name.clone(), scope.value(doc)?)))
         .collect()
 }
 
 fn exclude_values(
     entry: &Combination,
     axes: &Axes,
-    reading: &Reading,
-) -> Result<Vec<(String, Val)>, ExpandError> {
-    let values = entry_values(entry, reading)?;
+    scope: &Scope,
+) -> Result<Vec<(String, Known)>, ExpandError> {
+    let values = entry_values(entry, scope)?;
     for (name, _) in &values {
         if !axes.contains_key(&name.value) {
             let help = did_you_mean(&name.value, axes.keys().map(String::as_str));
@@ -228,17 +276,17 @@ fn include(
     mut combinations: Vec<Values>,
     entries: &[Combination],
     axes: &Axes,
-    reading: &Reading,
+    scope: &Scope,
 ) -> Result<Vec<Values>, ExpandError> {
     let original = combinations.len();
     for entry in entries {
-        let values = entry_values(entry, reading)?;
+        let values = entry_values(entry, scope)?;
         let mut added = false;
         for combination in &mut combinations[..original] {
             let fits = values
                 .iter()
                 .filter(|(name, _)| axes.contains_key(&name.value))
-                .all(|(name, value)| has(combination, &name.value, value));
+                .all(|(name, value)| has(combination, &name.value, value, scope));
             if fits {
                 added = true;
                 for (name, value) in values
@@ -261,60 +309,46 @@ fn include(
     Ok(combinations)
 }
 
-/// A key that some combination has is empty text in the others.
-fn fill_gaps(cells: &mut [Cell], outside: &Option<String>) {
-    let keys: IndexSet<String> = cells
+/// Names each combination by its axes in the order written, with include-only keys only where two
+/// would have one name. A key that some combination has is empty text in the others.
+fn named(combinations: Vec<Values>, axes: &Axes, scope: &Scope) -> Vec<Cell> {
+    let keys: IndexSet<String> = combinations
         .iter()
-        .flat_map(|cell| cell.values.keys().cloned())
+        .flat_map(|values| values.keys().cloned())
         .collect();
-    for cell in cells {
-        cell.outside.clone_from(outside);
-        for key in &keys {
-            cell.values
-                .entry(key.clone())
-                .or_insert_with(|| Val::Text(String::new()));
-        }
-    }
-}
-
-/// Names each combination by its axes in the order written; include-only keys are shown only
-/// where two would have one name.
-fn label(combinations: Vec<Values>, axes: &Axes) -> Vec<Cell> {
-    let short = |values: &Values| shown(values, |key| axes.contains_key(key));
-    let mut counts = std::collections::HashMap::<String, usize>::new();
-    for values in &combinations {
-        *counts.entry(short(values)).or_default() += 1;
-    }
-    combinations
+    let short = |labels: &Labels| shown(labels, |key| axes.contains_key(key));
+    let mut cells: Vec<Cell> = combinations
         .into_iter()
         .map(|values| {
-            let name = short(&values);
-            let label = if counts[&name] > 1 {
-                shown(&values, |_| true)
-            } else {
-                name
-            };
+            let name = |(key, known): (&String, &Known)| (key.clone(), label(&known.value, scope));
+            let labels: Labels = values.iter().map(name).collect();
             Cell {
+                label: short(&labels),
+                labels,
                 values,
-                label,
-                outside: None,
             }
         })
-        .collect()
-}
-
-fn shown(values: &Values, wanted: impl Fn(&str) -> bool) -> String {
-    let labels: Vec<(&str, String)> = values
-        .iter()
-        .filter(|(key, _)| wanted(key))
-        .map(|(key, value)| (key.as_str(), value.label()))
         .collect();
-    display_cell(labels.iter().map(|(key, label)| (*key, label.as_str())))
+    let mut counts = HashMap::<String, usize>::new();
+    for cell in &cells {
+        *counts.entry(cell.label.clone()).or_default() += 1;
+    }
+    for cell in &mut cells {
+        if counts[&cell.label] > 1 {
+            cell.label = shown(&cell.labels, |_| true);
+        }
+        for key in &keys {
+            cell.labels.entry(key.clone()).or_default();
+            let empty = || Known::of(Val::Text(String::new()));
+            cell.values.entry(key.clone()).or_insert_with(empty);
+        }
+    }
+    cells
 }
 
-/// Whether the combination is one of those that `wanted` (a part of a reference) names.
-pub(super) fn fits(values: &Values, wanted: &[(String, String)]) -> bool {
-    wanted
-        .iter()
-        .all(|(key, text)| values.get(key).is_some_and(|value| value.label() == *text))
+type Labels = IndexMap<String, String>;
+
+fn shown(labels: &Labels, wanted: impl Fn(&str) -> bool) -> String {
+    let labels = labels.iter().filter(|(key, _)| wanted(key));
+    display_cell(labels.map(|(key, label)| (key.as_str(), label.as_str())))
 }

@@ -9,6 +9,7 @@ mod error;
 mod facts;
 mod instance;
 mod layers;
+mod lookup;
 mod matrix;
 mod names;
 mod parts;
@@ -18,6 +19,8 @@ mod scope;
 mod segments;
 mod shell;
 mod template;
+mod tokens;
+mod uses;
 mod value;
 
 pub use error::ExpandError;

@@ -1,28 +1,21 @@
 //! Small print of names in expressions: where they stand, how values go under them, what is said
 //! of one that does not exist. Knows no pipeline.
 
-use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::ops::Range;
 
-use indexmap::IndexMap;
-
-use super::engine::{self, Fault};
+use super::engine::Fault;
 use super::error::ExpandError;
-use super::quote::Place;
+use super::quote::{Misfit, Place};
 use super::resolved::Dialect;
 use super::scope::{Expanded, Known, Reader};
 use super::segments::{Expression, Segment};
 use super::template::Piece;
+use super::uses::Use;
 use super::value::Val;
-use crate::parse::ValueDoc;
 use crate::source::Span;
 use crate::suggest::did_you_mean;
 
 impl Expression {
-    pub(super) fn names(&self) -> Expanded<Vec<Cow<'_, str>>> {
-        engine::names(&self.text).map_err(|fault| self.error(fault))
-    }
-
     pub(super) fn error(&self, fault: Fault) -> ExpandError {
         let Fault {
             message,
@@ -31,7 +24,7 @@ impl Expression {
             range,
         } = fault;
         let span = range.map_or(self.span, |range| {
-            self.span.part(range.start, range.len().max(1))
+            self.part(&(range.start..range.end.max(range.start + 1)))
         });
         match is_syntax {
             true => ExpandError::Syntax {
@@ -47,26 +40,83 @@ impl Expression {
         }
     }
 
-    pub(super) fn has_default(&self) -> bool {
-        self.text.contains("default")
-    }
-
-    /// Where the dotted `name` stands in the expression.
-    pub(super) fn span_of(&self, name: &str) -> Span {
-        match self.text.find(name) {
-            Some(at) => self.span.part(at, name.len()),
-            None => self.span,
+    /// Where a part of it stands.
+    pub(super) fn part(&self, range: &Range<usize>) -> Span {
+        match self.is_exact {
+            true => self.span.part(range.start, range.len()),
+            false => self.span,
         }
     }
 }
 
-/// Whether an expression is a name of at most two parts: its value is the name's.
-pub(super) fn is_whole_name(expression: &str) -> bool {
-    engine::is_plain(expression) && expression.matches('.').count() <= 1
+/// Where in a value the rest of a name, from its part `at` on, leads.
+pub(super) fn field(value: &Val, one: &Use, at: usize, span: Span) -> Expanded<Option<Val>> {
+    let Some(part) = one.parts.get(at) else {
+        return Ok(Some(value.clone()));
+    };
+    match value {
+        Val::Map(map) => match map.get(&**part) {
+            Some(inner) => field(inner, one, at + 1, span),
+            None if one.defaulted => Ok(None),
+            None => Err(undefined(
+                &one.name(),
+                part,
+                map.keys().map(String::as_str),
+                span,
+            )),
+        },
+        _ => Err(ExpandError::Undefined {
+            name: one.name(),
+            span,
+            help: format!(
+                "`{}` is no map: it has no `{part}`",
+                Use {
+                    parts: one.parts[..at].to_vec(),
+                    ..one.clone()
+                }
+                .name()
+            ),
+        }),
+    }
 }
 
-pub(super) fn root(name: &str) -> &str {
-    name.split('.').next().unwrap_or_default()
+pub(super) fn no_value_itself(write: &str, one: &Use, span: Span) -> ExpandError {
+    ExpandError::value(
+        format!("`{}` is no value by itself: write `{write}`", one.name()),
+        span,
+    )
+}
+
+/// A value that cannot be written where it stands, with the way out.
+pub(super) fn misfit(fault: &Misfit, expression: &Expression) -> ExpandError {
+    ExpandError::Value {
+        message: fault.to_string(),
+        span: expression.span,
+        help: Some(fault.help(&expression.text)),
+    }
+}
+
+/// A name of another tool's expressions, or of one of ours that no run has yet.
+pub(super) fn foreign(one: &Use) -> Option<String> {
+    let help = match (one.root(), one.member()) {
+        ("trigger", _) => {
+            "no trigger started this run; give it a value for such runs: `trigger.X | default('...')`"
+        }
+        ("github", Some("sha")) => "here it is `git.commit`",
+        ("github", Some("ref_name" | "ref" | "head_ref")) => {
+            "here it is `git.branch`, or `git.tag`"
+        }
+        ("github", _) => "the facts of the checkout are `git.commit`, `git.branch` and `git.tag`",
+        ("runner", Some("arch")) => "here it is `host.arch`",
+        ("runner", _) => "here it is `host.os`",
+        ("inputs", _) => "values from the command line (`NAME=VALUE`) are written `vars.NAME`",
+        ("steps" | "tasks" | "jobs", _) => "what another step made is `needs.STEP.outputs`",
+        ("secrets", _) => {
+            "a secret reaches a command as a variable of its environment: `\"$NAME\"`"
+        }
+        _ => return None,
+    };
+    Some(help.to_owned())
 }
 
 pub(super) fn undefined<'n>(
@@ -84,98 +134,57 @@ pub(super) fn undefined<'n>(
 
 pub(super) fn refuse_outside(
     known: &Known,
+    one: &Use,
     reader: Reader,
     expression: &Expression,
 ) -> Expanded<()> {
-    match (&known.outside, reader) {
-        (Some(name), Reader::Script(_)) => Err(ExpandError::OutsideText {
+    match (&known.outside, reader.dialect()) {
+        (Some(name), Some(_)) => Err(ExpandError::OutsideText {
             name: name.clone(),
-            span: expression.span,
+            span: expression.part(&one.range),
         }),
         _ => Ok(()),
     }
 }
 
-/// Puts `value` where the dotted `name` will find it: `a.b` becomes `{a: {b: value}}`.
-pub(super) fn insert(context: &mut BTreeMap<String, Val>, name: &str, value: Val) {
-    let mut parts = name.split('.');
-    let root = parts.next().unwrap_or_default();
-    match parts.next() {
-        // Deeper parts are members of the value itself.
-        Some(member) if is_namespace(root) => {
-            let entry = context
-                .entry(root.to_owned())
-                .or_insert_with(|| Val::Map(IndexMap::new()));
-            if let Val::Map(map) = entry {
-                map.insert(member.to_owned(), value);
-            }
-        }
-        _ => {
-            context.insert(root.to_owned(), value);
-        }
-    }
-}
-
-/// Makes `a` of an undefined `a.b` a map, so that only `b` is missing.
-pub(super) fn insert_parents(context: &mut BTreeMap<String, Val>, name: &str) {
-    let (root, dotted) = (root(name), name.contains('.'));
-    if dotted && is_namespace(root) {
-        context
-            .entry(root.to_owned())
-            .or_insert_with(|| Val::Map(IndexMap::new()));
-    }
-}
-
-pub(super) fn is_namespace(root: &str) -> bool {
-    matches!(
-        root,
-        "vars" | "matrix" | "env" | "git" | "host" | "step" | "pipeline" | "workspace"
-    )
-}
-
 /// A value from the command line: it takes the declared value's type.
-pub(super) fn typed_value(
-    text: &str,
-    declared: &ValueDoc,
-    var: &str,
-    span: Span,
-) -> Expanded<Known> {
-    let wrong = |message: String| ExpandError::value(format!("{var}={text}: {message}"), span);
-    let value = match declared {
-        ValueDoc::List(..) => {
-            let words =
-                shlex::split(text).ok_or_else(|| wrong("a quote is not closed".to_owned()))?;
+pub(super) fn typed_value(text: &str, declared: &Val, var: &str, span: Span) -> Expanded<Known> {
+    let wrong = |message: &str, help: Option<&str>| ExpandError::Value {
+        message: format!("{var}={text}: {message}"),
+        span,
+        help: help.map(str::to_owned),
+    };
+    let value = match (declared, text) {
+        (Val::List(_), _) => {
+            let words = shlex::split(text).ok_or_else(|| wrong("a quote is not closed", None))?;
             Val::List(words.into_iter().map(Val::Text).collect())
         }
-        ValueDoc::Map(..) => {
-            return Err(wrong("a map cannot be set on the command line".to_owned()));
+        (Val::Map(_), _) => {
+            return Err(wrong("a map cannot be set on the command line", None));
         }
-        doc => match (Val::of_doc(doc), text) {
-            (Val::Bool(_), "true" | "false") => Val::Bool(text == "true"),
-            (Val::Bool(_), _) => return Err(wrong("`true` or `false` is wanted".to_owned())),
-            (Val::Int(_), text) => Val::Int(
-                text.parse()
-                    .map_err(|_| wrong("a whole number is wanted".to_owned()))?,
-            ),
-            _ => Val::Text(text.to_owned()),
-        },
+        (Val::Bool(_), "true" | "false") => Val::Bool(text == "true"),
+        (Val::Bool(_), _) => return Err(wrong("`true` or `false` is wanted", None)),
+        (Val::Int(_) | Val::Number(_), _) => Val::number(text).ok_or_else(|| {
+            let help = "the variable is declared as a number; in quotes it would be text";
+            wrong("a number is wanted", Some(help))
+        })?,
+        _ => Val::Text(text.to_owned()),
     };
     Ok(Known {
-        value,
-        outside: None,
         typed: true,
+        ..Known::of(value)
     })
 }
 
 pub(super) fn place(reader: Reader, context: super::shell::Context, typed: bool) -> Place {
-    match reader {
-        Reader::Early | Reader::Late => Place::Text,
-        Reader::Pattern => Place::Pattern,
-        Reader::Script(Dialect::Posix) if typed => Place::Typed(context),
-        Reader::Script(Dialect::Posix) => Place::Posix(context),
-        Reader::Script(Dialect::Python) => Place::Python,
-        Reader::Script(Dialect::PowerShell) => Place::PowerShell,
-        Reader::Script(Dialect::Other) => Place::Unknown,
+    match (reader, reader.dialect()) {
+        (Reader::Pattern, _) => Place::Pattern,
+        (_, None) => Place::Text,
+        (_, Some(Dialect::Posix)) if typed => Place::Typed(context),
+        (_, Some(Dialect::Posix)) => Place::Posix(context),
+        (_, Some(Dialect::Python)) => Place::Python,
+        (_, Some(Dialect::PowerShell)) => Place::PowerShell,
+        (_, Some(Dialect::Other)) => Place::Unknown,
     }
 }
 

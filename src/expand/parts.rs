@@ -9,10 +9,10 @@ use super::scope::{Reader, Scope};
 use super::template::Template;
 use super::value::Val;
 use crate::glob::{GlobError, Pattern};
-use crate::model::{CheckText, OutputText, Step};
+use crate::model::{CheckText, OutputText, Reference, Step};
 use crate::parse::Text;
 use crate::path::{RelPath, to_bytes};
-use crate::source::Span;
+use crate::source::{Span, Spanned};
 
 /// The limit of one try of a check where nothing else is said.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(10);
@@ -42,6 +42,31 @@ fn resolve(scope: &Scope, path: &str, span: Span) -> Result<RelPath, ExpandError
         reason: error.to_string(),
         span,
     })
+}
+
+/// References with the expressions in their axis values filled in.
+pub(super) fn references(
+    scope: &Scope,
+    written: &[Spanned<Reference>],
+    errors: &mut Findings,
+) -> Vec<Spanned<Reference>> {
+    let value = |value: &str, span| match value.contains("${{") {
+        true => scope.text(&Text {
+            text: value.to_owned(),
+            span,
+            ..Text::default()
+        }),
+        false => Ok(value.to_owned()),
+    };
+    let mut references = written.to_vec();
+    for reference in &mut references {
+        for (_, wanted) in &mut reference.value.cell {
+            if let Some(filled) = take(value(wanted, reference.span), errors) {
+                *wanted = filled;
+            }
+        }
+    }
+    references
 }
 
 pub(super) fn description(scope: &Scope, step: &Step, errors: &mut Findings) -> Option<String> {
@@ -263,19 +288,19 @@ fn source(scope: &Scope, text: &Text) -> Result<Source, ExpandError> {
 pub(super) fn checks(
     scope: &Scope,
     written: &[CheckText],
-    dialect: Dialect,
+    reader: Reader,
     errors: &mut Findings,
 ) -> Vec<Check> {
     written
         .iter()
-        .filter_map(|check| take(one_check(scope, check, dialect), errors).flatten())
+        .filter_map(|check| take(one_check(scope, check, reader), errors).flatten())
         .collect()
 }
 
 fn one_check(
     scope: &Scope,
     written: &CheckText,
-    dialect: Dialect,
+    reader: Reader,
 ) -> Result<Option<Check>, ExpandError> {
     if let Some(condition) = &written.condition
         && !scope.condition(condition)?
@@ -292,7 +317,7 @@ fn one_check(
             matches: text(&written.matches)?,
         },
         "run" => CheckKind::Run {
-            script: scope.template(&written.subject, Reader::Script(dialect))?,
+            script: scope.template(&written.subject, reader)?,
             matches: text(&written.matches)?,
             not_matches: text(&written.not_matches)?,
         },

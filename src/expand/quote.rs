@@ -28,31 +28,84 @@ pub enum Place {
     Typed(Context),
 }
 
+/// Why a value cannot be written at a place.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub(super) enum Misfit {
+    /// A list as a part of a word.
+    #[error("a list cannot stand inside a word")]
+    ListInWord,
+    /// A list inside quotes.
+    #[error("a list cannot stand inside quotes")]
+    ListInQuotes,
+    /// Where a shell's rules of quoting cannot be told.
+    #[error(
+        "how to quote it cannot be told in a here-document, a substitution inside quotes, backticks, `${{...}}` or arithmetic"
+    )]
+    Unclear,
+    /// A shell of unknown rules.
+    #[error("a path or list cannot stand here: how this shell quotes is not known")]
+    UnknownShell,
+    /// A map.
+    #[error("a map cannot stand in text")]
+    Map,
+}
+
+impl Misfit {
+    /// What to write instead of `expression`.
+    pub(super) fn help(self, expression: &str) -> String {
+        match self {
+            Self::ListInWord => {
+                "put blanks around it, or make one text of it with `join`".to_owned()
+            }
+            Self::ListInQuotes => {
+                "take the quotes away: its elements are quoted where they need it; or make one text of it with `join`"
+                    .to_owned()
+            }
+            Self::UnknownShell => by_environment(expression),
+            Self::Unclear => format!(
+                "here-documents, backticks, `${{...}}`, arithmetic, substitutions inside quotes and `$'...'` have rules of their own; {}",
+                by_environment(expression)
+            ),
+            Self::Map => format!("name one of its fields, `{expression}.NAME`, or write it as JSON: `{expression} | json`"),
+        }
+    }
+}
+
+fn by_environment(expression: &str) -> String {
+    format!(
+        "pass it as a variable:\n  env: {{ VALUE: \"${{{{ {} }}}}\" }}\nand write `\"$VALUE\"` in the script",
+        expression.replace('"', "'")
+    )
+}
+
 /// The text that `value` is at `place`.
 ///
 /// # Errors
 ///
-/// A sentence fragment, when a list or path cannot be written there.
-pub(super) fn put(value: &Value, place: Place) -> Result<String, String> {
+/// When a list, path or map cannot be written there.
+pub(super) fn put(value: &Value, place: Place) -> Result<String, Misfit> {
+    if value.kind() == ValueKind::Map {
+        return Err(Misfit::Map);
+    }
     match place {
         Place::Text => Ok(plain(value)),
-        Place::Pattern if value.is_safe() => Ok(escaped(&value.to_string(), &['*', '?', '[', ']', '{', '}', '!', '\\'])),
+        Place::Pattern if value.is_safe() => Ok(escaped(
+            &value.to_string(),
+            &['*', '?', '[', ']', '{', '}', '!', '\\'],
+        )),
         Place::Pattern => Ok(plain(value)),
         Place::Posix(context) => posix(value, context),
         Place::Typed(context) if is_list(value) => posix(value, context),
         Place::Typed(context) => posix_text(&shown(value), context),
-        Place::Python => Ok(literal(value, &python_literal, ("[", "]"))),
-        Place::PowerShell => Ok(literal(value, &powershell_literal, ("@(", ")"))),
-        Place::Unknown if is_words(value) => {
-            Err("the quoting rules of this shell are not known, so a path or list cannot stand here: pass it by `env`"
-                .to_owned())
-        }
-        Place::Unknown => Ok(value.to_string()),
+        Place::Python => Ok(literal(value, &PYTHON)),
+        Place::PowerShell => Ok(literal(value, &POWER_SHELL)),
+        Place::Unknown if is_words(value) => Err(Misfit::UnknownShell),
+        Place::Unknown => Ok(shown(value)),
     }
 }
 
 /// Whether quoting matters: paths and lists. Other text goes in as it stands.
-fn is_words(value: &Value) -> bool {
+pub(super) fn is_words(value: &Value) -> bool {
     value.is_safe() || is_list(value)
 }
 
@@ -64,7 +117,7 @@ fn items(value: &Value) -> impl Iterator<Item = Value> {
     value.try_iter().into_iter().flatten()
 }
 
-/// Lists with spaces between; maps by their name.
+/// Lists with spaces between.
 fn plain(value: &Value) -> String {
     if is_list(value) {
         return items(value)
@@ -84,7 +137,7 @@ fn shown(value: &Value) -> String {
     }
 }
 
-fn posix(value: &Value, context: Context) -> Result<String, String> {
+fn posix(value: &Value, context: Context) -> Result<String, Misfit> {
     if !is_words(value) {
         return Ok(shown(value));
     }
@@ -94,34 +147,27 @@ fn posix(value: &Value, context: Context) -> Result<String, String> {
     if !is_list(value) {
         return posix_text(&guarded(value.to_string().into()), context);
     }
+    let word = |item: Value| match item.is_safe() {
+        true => posix_word(&guarded(item.to_string().into())),
+        false => posix_word(&shown(&item)),
+    };
     match context {
-        Context::Word => Ok(items(value)
-            .map(|item| posix_word(&if item.is_safe() { guarded(item.to_string().into()) } else { item.to_string().into() }))
-            .collect::<Vec<_>>()
-            .join(" ")),
-        Context::Part => Err("a list cannot stand inside a word: put spaces around it, or use `join`".to_owned()),
-        Context::Double | Context::Single => {
-            Err("a list cannot stand inside quotes: take the quotes away, its elements are quoted where they need it"
-                .to_owned())
-        }
-        Context::Comment | Context::Unclear => Err(unclear()),
+        Context::Word => Ok(items(value).map(word).collect::<Vec<_>>().join(" ")),
+        Context::Part => Err(Misfit::ListInWord),
+        Context::Double | Context::Single => Err(Misfit::ListInQuotes),
+        Context::Comment | Context::Unclear => Err(Misfit::Unclear),
     }
 }
 
 /// One text in a place of a shell script.
-fn posix_text(text: &str, context: Context) -> Result<String, String> {
+fn posix_text(text: &str, context: Context) -> Result<String, Misfit> {
     match context {
         Context::Word | Context::Part => Ok(posix_word(text)),
         Context::Double => Ok(escaped(text, &['"', '$', '`', '\\'])),
         Context::Single => Ok(text.replace('\'', r"'\''")),
         Context::Comment => Ok(text.replace('\n', " ")),
-        Context::Unclear => Err(unclear()),
+        Context::Unclear => Err(Misfit::Unclear),
     }
-}
-
-fn unclear() -> String {
-    "how to quote it cannot be told here (a here-document, backticks or `${...}`): pass it by `env` and write `\"$NAME\"`"
-        .to_owned()
 }
 
 /// A relative path that begins with `-` would be taken for an option.
@@ -179,16 +225,44 @@ fn push_word(out: &mut String, text: &str) {
     out.push('\'');
 }
 
+/// How a language writes values.
+struct Literals {
+    text: fn(&str) -> String,
+    list: (&'static str, &'static str),
+    words: [&'static str; 3],
+}
+
+const PYTHON: Literals = Literals {
+    text: python_literal,
+    list: ("[", "]"),
+    words: ["True", "False", "None"],
+};
+const POWER_SHELL: Literals = Literals {
+    text: powershell_literal,
+    list: ("@(", ")"),
+    words: ["$true", "$false", "$null"],
+};
+
 /// Paths and lists as literals, other text as it stands.
-fn literal(value: &Value, one: &dyn Fn(&str) -> String, brackets: (&str, &str)) -> String {
+fn literal(value: &Value, of: &Literals) -> String {
     if is_list(value) {
-        let items: Vec<String> = items(value).map(|item| one(&item.to_string())).collect();
-        return format!("{}{}{}", brackets.0, items.join(", "), brackets.1);
+        let items: Vec<String> = items(value).map(|item| element(&item, of)).collect();
+        return format!("{}{}{}", of.list.0, items.join(", "), of.list.1);
     }
-    if value.is_safe() {
-        one(&value.to_string())
-    } else {
-        value.to_string()
+    match value.is_safe() {
+        true => (of.text)(&value.to_string()),
+        false => shown(value),
+    }
+}
+
+/// An element of a list.
+fn element(value: &Value, of: &Literals) -> String {
+    match value.kind() {
+        ValueKind::Bool => of.words[usize::from(!value.is_true())].to_owned(),
+        ValueKind::None | ValueKind::Undefined => of.words[2].to_owned(),
+        ValueKind::Number => value.to_string(),
+        ValueKind::Seq | ValueKind::Iterable => literal(value, of),
+        _ => (of.text)(&value.to_string()),
     }
 }
 
@@ -207,7 +281,16 @@ fn python_literal(text: &str) -> String {
 }
 
 fn powershell_literal(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "''"))
+    // Typographic quotes end a text as well as the plain one.
+    let mut out = String::from("'");
+    for c in text.chars() {
+        if matches!(c, '\'' | '\u{2018}'..='\u{201b}') {
+            out.push(c);
+        }
+        out.push(c);
+    }
+    out.push('\'');
+    out
 }
 
 #[cfg(test)]
@@ -280,6 +363,15 @@ mod tests {
         assert_eq!(
             put(&list, Place::Python).as_deref(),
             Ok("['-ldflags=-s -w', '-trimpath']")
+        );
+        let mixed = Value::from(vec![Value::from(1), Value::from(true), Value::from("it's")]);
+        assert_eq!(
+            put(&mixed, Place::Python).as_deref(),
+            Ok(r"[1, True, 'it\'s']")
+        );
+        assert_eq!(
+            put(&mixed, Place::PowerShell).as_deref(),
+            Ok("@(1, $true, 'it''s')")
         );
     }
 

@@ -1,53 +1,35 @@
 //! What names mean for one instance: the values of `vars`, `matrix`, `env`, `host` and the others,
 //! worked out when they are asked for.
 
-use std::borrow::Cow;
 use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeMap, HashMap};
 
 use indexmap::IndexMap;
 use minijinja::Value;
+use minijinja::value::ValueKind;
 
-use super::engine::{self};
+use super::engine;
 use super::error::ExpandError;
 use super::facts::Facts;
 use super::layers::FileLayer;
 use super::names::{
-    following, insert, insert_parents, is_whole_name, place, push_text, refuse_outside, root,
-    typed_value, undefined,
+    field, following, misfit, no_value_itself, place, push_text, refuse_outside, undefined,
 };
 use super::quote::{self, Place};
+use super::resolved::Dialect;
 use super::segments::{Expression, Segment, segments};
 use super::shell::{Context, ShellReader};
 use super::template::{Piece, Template};
+use super::uses::{Use, uses};
 use super::value::Val;
-use crate::model::{Pipeline, Step, Vars, Workspace};
+use crate::model::{Pipeline, Step, Workspace};
 use crate::parse::{Text, ValueDoc};
-use crate::path::{RelPath, to_text};
+use crate::path::RelPath;
 use crate::source::Span;
 
 /// Names whose values are known only at a step's turn.
 const LATE: [&str; 4] = ["sources", "needs", "stamp", "jobs"];
-/// All first parts of names.
-const ROOTS: [&str; 15] = [
-    "vars",
-    "matrix",
-    "env",
-    "jobs",
-    "output",
-    "outputs",
-    "sources",
-    "needs",
-    "step",
-    "pipeline",
-    "workspace",
-    "profile",
-    "host",
-    "git",
-    "stamp",
-];
 const STAMPS: [&str; 6] = ["commit", "short", "branch", "tag", "time", "version"];
-const GIT: [&str; 5] = ["commit", "short", "branch", "tag", "dirty"];
 
 /// A value and where it comes from.
 #[derive(Clone, Debug)]
@@ -67,6 +49,16 @@ impl Known {
             typed: false,
         }
     }
+
+    /// The same, with another value made of it: a boolean or number carries nobody's text.
+    fn with(self, value: Val) -> Self {
+        let is_text = !matches!(value, Val::Bool(_) | Val::Int(_) | Val::Number(_));
+        Self {
+            value,
+            outside: self.outside.filter(|_| is_text),
+            typed: self.typed,
+        }
+    }
 }
 
 /// What reads the text that an expression stands in.
@@ -79,7 +71,23 @@ pub(super) enum Reader {
     /// A process' environment or `pipe`, at the step's turn.
     Late,
     /// A script.
-    Script(super::resolved::Dialect),
+    Script(Dialect),
+    /// A script that runs before what the step reads is known (`requires`).
+    Before(Dialect),
+}
+
+impl Reader {
+    /// The language of the script that it is.
+    pub(super) fn dialect(self) -> Option<Dialect> {
+        match self {
+            Self::Script(dialect) | Self::Before(dialect) => Some(dialect),
+            Self::Early | Self::Pattern | Self::Late => None,
+        }
+    }
+
+    fn is_late(self) -> bool {
+        matches!(self, Self::Late | Self::Script(_))
+    }
 }
 
 /// Where names are looked up.
@@ -89,9 +97,8 @@ pub(super) struct Scope<'a> {
     pub(super) facts: &'a Facts,
     pub(super) profile: Option<&'a str>,
     pub(super) step: Option<&'a Step>,
-    pub(super) cell: IndexMap<String, Val>,
-    /// The name of the text from outside the repository that is in the matrix.
-    pub(super) cell_outside: Option<String>,
+    /// The values of the instance's matrix.
+    pub(super) cell: IndexMap<String, Known>,
     /// The step's working folder, once it is known.
     pub(super) step_dir: RelPath,
     /// The declared outputs as paths or patterns, once they are known.
@@ -102,8 +109,8 @@ pub(super) struct Scope<'a> {
     pub(super) step_files: FileLayer,
     /// What those of the pipeline say.
     pub(super) pipeline_files: FileLayer,
-    resolved: RefCell<HashMap<String, Known>>,
-    resolving: RefCell<Vec<String>>,
+    pub(super) resolved: RefCell<HashMap<String, Known>>,
+    pub(super) resolving: RefCell<Vec<String>>,
 }
 
 pub(super) type Expanded<T> = Result<T, ExpandError>;
@@ -123,7 +130,6 @@ impl<'a> Scope<'a> {
             profile,
             step,
             cell: IndexMap::new(),
-            cell_outside: None,
             step_dir: pipeline.dir.clone(),
             outputs: OnceCell::new(),
             more: RefCell::default(),
@@ -172,12 +178,18 @@ impl<'a> Scope<'a> {
                     push_text(&mut pieces, part);
                 }
                 Segment::Expression(expression) => {
-                    let context = shell.hole(following(&segments, index));
+                    let context = shell.context(following(&segments, index));
                     match self.piece(expression, reader, context) {
-                        Ok(Piece::Text(part)) => push_text(&mut pieces, &part),
-                        Ok(hole) => pieces.push(hole),
+                        Ok((Piece::Text(part), true)) => {
+                            shell.read(&part);
+                            push_text(&mut pieces, &part);
+                            continue;
+                        }
+                        Ok((Piece::Text(part), false)) => push_text(&mut pieces, &part),
+                        Ok((hole, _)) => pieces.push(hole),
                         Err(error) => errors.push(error),
                     }
+                    shell.skip();
                 }
             }
         }
@@ -194,13 +206,13 @@ impl<'a> Scope<'a> {
     /// A bare expression, as `if` has it.
     pub(super) fn condition(&self, text: &Text) -> Expanded<bool> {
         let expression = super::segments::bare(text)?;
-        let (value, _) = self.evaluate(&expression)?;
-        match value.kind() {
-            minijinja::value::ValueKind::Bool => Ok(value.is_true()),
-            _ => Err(ExpandError::value(
-                format!("`if` wants true or false, but this is {value:?}"),
-                expression.span,
-            )),
+        match self.known(&expression)?.value {
+            Val::Bool(holds) => Ok(holds),
+            value => Err(ExpandError::Value {
+                message: format!("`if` wants true or false, but this is `{}`", value.label()),
+                span: expression.span,
+                help: Some("compare it: `vars.mode == 'fast'`, `vars.n > 0`".to_owned()),
+            }),
         }
     }
 
@@ -239,11 +251,7 @@ impl<'a> Scope<'a> {
     pub(super) fn text_value(&self, text: &Text) -> Expanded<Known> {
         let segments = segments(text)?;
         if let [Segment::Expression(expression)] = segments.as_slice() {
-            let (value, known) = self.evaluate(expression)?;
-            return Ok(Known {
-                value: Val::from_engine(&value, &self.pipeline.dir),
-                ..known
-            });
+            return self.known(expression);
         }
         let mut out = String::new();
         let mut all = Known::of(Val::Null);
@@ -251,11 +259,11 @@ impl<'a> Scope<'a> {
             match segment {
                 Segment::Text(part) => out.push_str(part),
                 Segment::Expression(expression) => {
-                    let (value, known) = self.evaluate(expression)?;
+                    let (value, known) = self.evaluate(expression, Reader::Early)?;
                     all.outside = all.outside.or(known.outside);
-                    let part = quote::put(&value, Place::Text);
                     out.push_str(
-                        &part.map_err(|message| ExpandError::value(message, expression.span))?,
+                        &quote::put(&value, Place::Text)
+                            .map_err(|fault| misfit(&fault, expression))?,
                     );
                 }
             }
@@ -264,57 +272,59 @@ impl<'a> Scope<'a> {
         Ok(all)
     }
 
-    /// One expression in a text.
+    fn uses<'e>(&self, expression: &'e Expression) -> Expanded<Vec<Use<'e>>> {
+        uses(&expression.text, &|root, name| self.declares(root, name))
+            .map_err(|fault| expression.error(fault))
+    }
+
+    /// One expression in a text, and whether it goes in as it stands.
     fn piece(
         &self,
         expression: &Expression,
         reader: Reader,
-        context: super::shell::Context,
-    ) -> Expanded<Piece> {
-        let names = expression.names()?;
-        if let Some(name) = names.iter().find(|name| LATE.contains(&root(name))) {
-            if matches!(reader, Reader::Early | Reader::Pattern) {
-                return Err(ExpandError::TooEarly {
-                    name: name.to_string(),
-                    span: expression.span_of(name),
-                });
-            }
-            return self.late_piece(expression, &names, reader, context);
+        context: Context,
+    ) -> Expanded<(Piece, bool)> {
+        let uses = self.uses(expression)?;
+        if reader.is_late() && uses.iter().any(|one| LATE.contains(&one.root())) {
+            return Ok((self.late_piece(expression, &uses, reader, context)?, false));
         }
-        let (value, known) = self.evaluate_for(expression, &names, reader)?;
+        let (value, known) = self.evaluate(expression, reader)?;
         let place = place(reader, context, known.typed);
-        let text = quote::put(&value, place)
-            .map_err(|message| ExpandError::value(message, expression.span))?;
-        Ok(Piece::Text(text))
+        let text = quote::put(&value, place).map_err(|fault| misfit(&fault, expression))?;
+        Ok((Piece::Text(text), !known.typed && !quote::is_words(&value)))
     }
 
     fn late_piece(
         &self,
         expression: &Expression,
-        names: &[Cow<'_, str>],
+        uses: &[Use],
         reader: Reader,
-        context: super::shell::Context,
+        context: Context,
     ) -> Expanded<Piece> {
         let mut early = BTreeMap::new();
         let mut typed = false;
-        for name in names {
-            self.check_use(name, reader, expression)?;
-            if LATE.contains(&root(name)) {
-                self.check_late(name, reader, expression)?;
-                continue;
+        for one in uses {
+            self.check_use(one, reader, expression)?;
+            if LATE.contains(&one.root()) {
+                typed |= one.root() == "stamp" && one.member() == Some("version");
+                self.check_late(one, reader, expression)?;
+            } else if let Some(known) = self.lookup(one, expression)? {
+                refuse_outside(&known, one, reader, expression)?;
+                typed |= known.typed;
+                early.insert(one.name(), known.value);
             }
-            let known = self.lookup(name, expression)?;
-            refuse_outside(&known, reader, expression)?;
-            typed |= known.typed;
-            insert(&mut early, name, known.value);
         }
         let place = place(reader, context, typed);
+        let is_list = matches!(uses, [one] if one.range == (0..expression.text.len())
+            && matches!(one.root(), "sources" | "needs"));
         // As words of a shell any list can stand, and most do.
-        if place != Place::Posix(Context::Word) && engine::is_late_list(&expression.text) {
-            // Whatever is in the list: whether a list can stand here is known now.
-            let list = Value::from(vec![Value::from_safe_string("x".to_owned())]);
-            quote::put(&list, place)
-                .map_err(|message| ExpandError::value(message, expression.span))?;
+        if place != Place::Posix(Context::Word) {
+            // Whatever is in it: whether a list can stand here, or a text, is known now.
+            let sample = match is_list {
+                true => Value::from(vec![Value::from_safe_string("x".to_owned())]),
+                false => Value::from("x"),
+            };
+            quote::put(&sample, place).map_err(|fault| misfit(&fault, expression))?;
         }
         Ok(Piece::Hole {
             expression: expression.text.clone(),
@@ -323,95 +333,111 @@ impl<'a> Scope<'a> {
         })
     }
 
-    /// Whether a late name exists.
-    fn check_late(&self, name: &str, reader: Reader, expression: &Expression) -> Expanded<()> {
-        let span = || expression.span_of(name);
-        let mut parts = name.splitn(3, '.').skip(1);
-        match (root(name), parts.next(), parts.next()) {
-            ("stamp", Some(stamp), _) if !STAMPS.contains(&stamp) => {
-                Err(undefined(name, stamp, STAMPS.into_iter(), span()))
+    /// Whether a late name exists, and can stand here.
+    fn check_late(&self, one: &Use, reader: Reader, expression: &Expression) -> Expanded<()> {
+        let span = expression.part(&one.range);
+        let unknown = |part: &str, known: &mut dyn Iterator<Item = &str>| {
+            Err(undefined(&one.name(), part, known, span))
+        };
+        let parts: Vec<&str> = one.parts.iter().map(|part| &**part).collect();
+        if let ["needs", name, ..] = parts.as_slice() {
+            self.refuse_ambiguous(name, span)?;
+        }
+        match parts.as_slice() {
+            ["sources" | "jobs"] | ["needs", _, "outputs"] if self.has_need(one) => Ok(()),
+            ["stamp", "branch" | "tag"] if reader.dialect().is_some() => {
+                let name = one.name();
+                Err(ExpandError::OutsideText { name, span })
             }
-            ("stamp", Some("branch" | "tag"), _) if matches!(reader, Reader::Script(_)) => {
-                Err(ExpandError::OutsideText {
-                    name: name.to_owned(),
-                    span: span(),
-                })
-            }
-            ("needs", Some(need), _) if self.need_names().next().is_none() => {
+            ["stamp", stamp] if STAMPS.contains(stamp) => Ok(()),
+            ["stamp", stamp] => unknown(stamp, &mut STAMPS.into_iter()),
+            ["needs", _, ..] if one.defaulted && !self.has_need(one) => Ok(()),
+            ["needs", need, ..] if self.need_names().next().is_none() => {
                 let help = format!("the step needs nothing; add `needs: [{need}]`");
                 Err(ExpandError::Undefined {
-                    name: name.to_owned(),
-                    span: span(),
+                    name: one.name(),
+                    span,
                     help,
                 })
             }
-            ("needs", Some(need), _) if !self.need_names().any(|known| known == need) => {
-                Err(undefined(name, need, self.need_names(), span()))
+            ["needs", need, ..] if !self.has_need(one) => unknown(need, &mut self.need_names()),
+            ["needs", _, what, ..] => unknown(what, &mut ["outputs"].into_iter()),
+            ["needs", ..] => Err(no_value_itself("needs.STEP.outputs", one, span)),
+            ["stamp"] => Err(no_value_itself("stamp.NAME", one, span)),
+            _ => field(&Val::Null, one, 1, span).map(|_| ()),
+        }
+    }
+
+    /// The value of an expression of early names, and where it comes from.
+    fn known(&self, expression: &Expression) -> Expanded<Known> {
+        let uses = self.uses(expression)?;
+        if let [whole] = uses.as_slice()
+            && whole.range == (0..expression.text.len())
+            && !LATE.contains(&whole.root())
+        {
+            self.check_use(whole, Reader::Early, expression)?;
+            return match self.lookup(whole, expression)? {
+                Some(known) => Ok(known),
+                None => Ok(Known::of(Val::Null)),
+            };
+        }
+        let (value, known) = self.evaluate(expression, Reader::Early)?;
+        Ok(known.with(Val::from_engine(&value, &self.pipeline.dir)))
+    }
+
+    /// The same for the engine, with paths as `reader` sees them (the `value` beside it is unset).
+    fn evaluate(&self, expression: &Expression, reader: Reader) -> Expanded<(Value, Known)> {
+        let uses = self.uses(expression)?;
+        let mut values = Vec::with_capacity(uses.len());
+        let mut from = Known::of(Val::Null);
+        let mut outside = None;
+        for one in &uses {
+            self.check_use(one, reader, expression)?;
+            if LATE.contains(&one.root()) {
+                let (name, span) = (one.name(), expression.part(&one.range));
+                return Err(ExpandError::TooEarly { name, span });
             }
-            ("needs", Some(_), Some(what)) if what != "outputs" => {
-                Err(undefined(name, what, ["outputs"].into_iter(), span()))
+            let known = self.lookup(one, expression)?;
+            if let Some(known) = &known {
+                from.typed |= known.typed;
+                outside = outside.or(known.outside.is_some().then_some((one, known.clone())));
             }
+            values.push(known.map(|known| known.value.to_engine(self.dir(reader), one.role)));
+        }
+        let mut values = values.into_iter();
+        let value = engine::evaluate(&expression.text, &uses, |_| values.next().flatten())
+            .map_err(|fault| expression.error(fault))?;
+        // A boolean or number carries nobody's text.
+        if let Some((one, known)) = outside
+            && !matches!(value.kind(), ValueKind::Bool | ValueKind::Number)
+        {
+            refuse_outside(&known, one, reader, expression)?;
+            from.outside = known.outside;
+        }
+        Ok((value, from))
+    }
+
+    /// `needs.build` where steps of two pipelines have that name.
+    fn refuse_ambiguous(&self, name: &str, span: Span) -> Expanded<()> {
+        let mut of: Vec<&str> = self.needs_of(name).collect();
+        of.dedup();
+        match of.as_slice() {
+            [first, second, ..] => Err(ExpandError::Value {
+                message: format!("`needs.{name}` could be `{first}:{name}` or `{second}:{name}`"),
+                span,
+                help: Some(format!(
+                    "name the pipeline: `needs[\"{first}:{name}\"].outputs`"
+                )),
+            }),
             _ => Ok(()),
         }
-    }
-
-    /// How `needs.X` may be spelled here.
-    fn need_names(&self) -> impl Iterator<Item = &str> {
-        self.step
-            .into_iter()
-            .flat_map(|step| &step.needs)
-            .map(|need| need.value.name.as_str())
-    }
-
-    fn evaluate(&self, expression: &Expression) -> Expanded<(Value, Known)> {
-        self.evaluate_for(expression, &expression.names()?, Reader::Early)
-    }
-
-    /// The value of an expression of these early names, and where it comes from (its `value` is
-    /// unset).
-    fn evaluate_for(
-        &self,
-        expression: &Expression,
-        names: &[Cow<'_, str>],
-        reader: Reader,
-    ) -> Expanded<(Value, Known)> {
-        let mut early = BTreeMap::new();
-        let mut from = Known::of(Val::Null);
-        for name in names {
-            self.check_use(name, reader, expression)?;
-            if LATE.contains(&root(name)) {
-                return Err(ExpandError::TooEarly {
-                    span: expression.span_of(name),
-                    name: name.to_string(),
-                });
-            }
-            if expression.has_default() && !self.exists(name) {
-                insert_parents(&mut early, name);
-                continue;
-            }
-            let known = self.lookup(name, expression)?;
-            refuse_outside(&known, reader, expression)?;
-            from.typed |= known.typed;
-            from.outside = from.outside.or(known.outside);
-            if is_whole_name(&expression.text) {
-                return Ok((known.value.to_engine(self.dir(reader)), from));
-            }
-            insert(&mut early, name, known.value);
-        }
-        let context = early
-            .iter()
-            .map(|(name, value)| (name.clone(), value.to_engine(self.dir(reader))))
-            .collect();
-        let value = engine::evaluate(&expression.text, &context)
-            .map_err(|fault| expression.error(fault))?;
-        Ok((value, from))
     }
 
     /// What paths are shown relative to.
     fn dir(&self, reader: Reader) -> &RelPath {
         match reader {
             Reader::Early | Reader::Pattern => &self.pipeline.dir,
-            Reader::Late | Reader::Script(_) => &self.step_dir,
+            Reader::Late | Reader::Script(_) | Reader::Before(_) => &self.step_dir,
         }
     }
 
@@ -424,8 +450,8 @@ impl<'a> Scope<'a> {
         } else {
             outputs
         };
-        match reader {
-            Reader::Script(_) if meant.iter().any(is_pattern) => Err(ExpandError::BadKey {
+        match reader.dialect() {
+            Some(_) if meant.iter().any(is_pattern) => Err(ExpandError::BadKey {
                 message: format!(
                     "`{name}` is a pattern here, and a script cannot write to a pattern"
                 ),
@@ -439,225 +465,19 @@ impl<'a> Scope<'a> {
         }
     }
 
-    fn check_use(&self, name: &str, reader: Reader, expression: &Expression) -> Expanded<()> {
-        if matches!(name, "output" | "outputs") {
-            self.refuse_pattern(name, reader, expression.span_of(name))?;
-        }
-        if root(name) == "env" && matches!(reader, Reader::Script(_)) {
-            let variable = name.split('.').nth(1).unwrap_or("NAME").to_owned();
-            return Err(ExpandError::EnvInRun {
-                name: variable,
-                span: expression.span_of(name),
-            });
-        }
-        Ok(())
-    }
-
-    /// Whether a name has a value at all: `default` is the one place where it need not.
-    fn exists(&self, name: &str) -> bool {
-        let member = name.split('.').nth(1);
-        match (root(name), member) {
-            ("vars", Some(var)) => self
-                .var_layers()
-                .iter()
-                .any(|layer| layer.contains_key(var)),
-            ("matrix", Some(axis)) => self.cell.contains_key(axis),
-            ("env", Some(variable)) => self.has_variable(variable),
-            (root, _) => ROOTS.contains(&root),
-        }
-    }
-
-    /// The value of a dotted name.
-    fn lookup(&self, name: &str, expression: &Expression) -> Expanded<Known> {
-        let span = expression.span_of(name);
-        let mut parts = name.split('.');
-        let root = parts.next().unwrap_or_default();
-        let Some(member) = parts.next() else {
-            return self.whole(root, span);
-        };
-        match root {
-            "vars" => self.var(member, name, span),
-            "matrix" => self.axis(member, name, span),
-            "env" => self.variable(member, name, span),
-            "git" if GIT.contains(&member) => Ok(self.git(member)),
-            "git" => Err(undefined(name, member, GIT.into_iter(), span)),
-            "host" | "step" | "pipeline" | "workspace" => self.fact(root, member, name, span),
-            _ => self.whole(root, span),
-        }
-    }
-
-    /// A name without a dot.
-    fn whole(&self, root: &str, span: Span) -> Expanded<Known> {
-        let outputs = self.outputs.get().map_or(&[][..], Vec::as_slice);
-        match root {
-            "profile" => Ok(Known::of(Val::Text(
-                self.profile.unwrap_or_default().to_owned(),
-            ))),
-            "outputs" => Ok(Known::of(Val::List(outputs.to_vec()))),
-            "output" => {
-                outputs
-                    .first()
-                    .cloned()
-                    .map(Known::of)
-                    .ok_or_else(|| ExpandError::Undefined {
-                        name: "output".to_owned(),
-                        span,
-                        help: "the step declares no `outputs`".to_owned(),
-                    })
-            }
-            "matrix" => {
-                let outside = self.cell_outside.clone();
-                Ok(Known {
-                    outside,
-                    ..Known::of(Val::Map(self.cell.clone()))
-                })
-            }
-            root if ROOTS.contains(&root) => Err(ExpandError::value(
-                format!("`{root}` is no value by itself: write `{root}.NAME`"),
-                span,
-            )),
-            root if self
-                .var_layers()
-                .iter()
-                .any(|layer| layer.contains_key(root)) =>
-            {
-                let help = format!("variables are written `vars.{root}`");
-                Err(ExpandError::Undefined {
-                    name: root.to_owned(),
-                    span,
-                    help,
-                })
-            }
-            root => Err(undefined(root, root, ROOTS.into_iter(), span)),
-        }
-    }
-
-    fn fact(&self, root: &str, member: &str, name: &str, span: Span) -> Expanded<Known> {
-        let text = |text: &str| Ok(Known::of(Val::Text(text.to_owned())));
-        let known: &[&str] = match (root, member) {
-            ("host", "os") => return text(&self.facts.os),
-            ("host", "arch") => return text(&self.facts.arch),
-            ("host", "cpus") => return Ok(Known::of(Val::Int(self.facts.cpus as i64))),
-            ("host", _) => &["os", "arch", "cpus"],
-            ("step", "name") => return text(self.step.map_or("", |step| &step.name.value)),
-            ("step", "dir") => return Ok(Known::of(Val::Path(self.step_dir.clone()))),
-            ("step", _) => &["name", "dir"],
-            ("pipeline", "name") => return text(&self.pipeline.name.value),
-            ("pipeline", _) => &["name"],
-            ("workspace", "root") => {
-                return text(&to_text(self.facts.root.as_os_str().as_encoded_bytes()));
-            }
-            _ => &["root"],
-        };
-        Err(undefined(name, member, known.iter().copied(), span))
-    }
-
-    fn git(&self, member: &str) -> Known {
-        let value = (self.facts.git)()
-            .get(member)
-            .cloned()
-            .unwrap_or_else(|| "unknown".to_owned());
-        let value = if member == "dirty" {
-            Val::Bool(value == "true")
-        } else {
-            Val::Text(value)
-        };
-        let outside = matches!(member, "branch" | "tag").then(|| format!("git.{member}"));
-        Known {
-            value,
-            outside,
-            typed: false,
-        }
-    }
-
-    fn axis(&self, axis: &str, name: &str, span: Span) -> Expanded<Known> {
-        match self.cell.get(axis) {
-            Some(value) => Ok(Known {
-                outside: self.cell_outside.clone(),
-                ..Known::of(value.clone())
+    fn check_use(&self, one: &Use, reader: Reader, expression: &Expression) -> Expanded<()> {
+        let span = || expression.part(&one.range);
+        match (one.root(), reader.dialect()) {
+            ("output" | "outputs", _) => self.refuse_pattern(one.root(), reader, span()),
+            ("env", Some(_)) => Err(ExpandError::EnvInRun {
+                name: one.member().unwrap_or("NAME").to_owned(),
+                span: span(),
             }),
-            None if self.cell.is_empty() => {
-                let help = "this step has no `matrix`".to_owned();
-                Err(ExpandError::Undefined {
-                    name: name.to_owned(),
-                    span,
-                    help,
-                })
-            }
-            None => Err(undefined(
-                name,
-                axis,
-                self.cell.keys().map(String::as_str),
-                span,
-            )),
+            ("trigger", Some(_)) => Err(ExpandError::OutsideText {
+                name: one.name(),
+                span: span(),
+            }),
+            _ => Ok(()),
         }
-    }
-
-    /// Layers of variables, the strongest first.
-    fn var_layers(&self) -> Vec<&'a Vars> {
-        let profile = self
-            .profile
-            .and_then(|name| self.pipeline.profiles.get(name));
-        let mut layers: Vec<&Vars> = Vec::with_capacity(4);
-        layers.extend(self.step.map(|step| &step.vars));
-        layers.extend(profile.map(|profile| &profile.vars));
-        layers.extend([&self.pipeline.vars, &self.workspace.settings.vars]);
-        layers
-    }
-
-    fn var(&self, var: &str, name: &str, span: Span) -> Expanded<Known> {
-        let layers = self.var_layers();
-        let Some(declared) = layers.iter().find_map(|layer| layer.get(var)) else {
-            let known = layers
-                .iter()
-                .flat_map(|layer| layer.keys())
-                .map(String::as_str);
-            return Err(undefined(name, var, known, span));
-        };
-        self.once(&format!("vars.{var}"), span, || {
-            match self.facts.assignments.get(var) {
-                Some(text) => typed_value(text, &declared.value, var, span),
-                None => self.value(&declared.value),
-            }
-        })
-    }
-
-    /// Works a name out once; one that needs itself is a circle.
-    pub(super) fn once(
-        &self,
-        name: &str,
-        span: Span,
-        work_out: impl FnOnce() -> Expanded<Known>,
-    ) -> Expanded<Known> {
-        if let Some(known) = self.resolved.borrow().get(name) {
-            return Ok(known.clone());
-        }
-        self.enter(name, span)?;
-        let known = work_out();
-        self.leave();
-        let known = known?;
-        self.resolved
-            .borrow_mut()
-            .insert(name.to_owned(), known.clone());
-        Ok(known)
-    }
-
-    /// What follows, up to [`Scope::leave`], is for the value of `name`.
-    pub(super) fn enter(&self, name: &str, span: Span) -> Expanded<()> {
-        let mut resolving = self.resolving.borrow_mut();
-        if let Some(at) = resolving.iter().position(|other| other == name) {
-            let mut circle = resolving[at..].to_vec();
-            circle.push(name.to_owned());
-            return Err(ExpandError::Circle {
-                circle: circle.join(" → "),
-                span,
-            });
-        }
-        resolving.push(name.to_owned());
-        Ok(())
-    }
-
-    pub(super) fn leave(&self) {
-        self.resolving.borrow_mut().pop();
     }
 }

@@ -20,6 +20,8 @@ pub(super) struct Expression {
     pub(super) text: String,
     /// Where the text stands.
     pub(super) span: Span,
+    /// Whether the file spells it as it is here, so that its parts have places too.
+    pub(super) is_exact: bool,
 }
 
 /// The segments of `text`. `$${{` stands for a literal `${{`.
@@ -59,9 +61,16 @@ pub(super) fn segments(text: &Text) -> Result<Vec<Segment>, ExpandError> {
 /// A text that is an expression as a whole, with or without `${{ }}` around it.
 pub(super) fn bare(text: &Text) -> Result<Expression, ExpandError> {
     if !text.text.contains("${{") {
+        let trimmed = text.text.trim();
+        let quote = usize::from(!text.plain);
+        let length = (text.span.end - text.span.start) as usize;
+        let is_exact = length == text.text.len() + 2 * quote;
+        let lead = text.text.len() - text.text.trim_start().len();
+        let part = text.span.part(quote + lead, trimmed.len());
         return Ok(Expression {
-            text: text.text.trim().to_owned(),
-            span: text.span,
+            text: trimmed.to_owned(),
+            span: if is_exact { part } else { text.span },
+            is_exact,
         });
     }
     match segments(text)?.as_slice() {
@@ -85,12 +94,13 @@ fn expression(inner: &str, text: &Text, hole: usize) -> Result<Expression, Expan
         return Err(ExpandError::Syntax {
             message: "the expression is empty".to_owned(),
             span,
-            help: None,
+            help: Some("a literal `${{` is written `$${{`".to_owned()),
         });
     }
     Ok(Expression {
         text: trimmed.to_owned(),
         span,
+        is_exact: text.has_place(hole),
     })
 }
 

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::shell::Context;
 use super::value::Val;
-use super::{engine, quote};
+use super::{engine, quote, uses};
 use crate::path::RelPath;
 
 /// Text with holes.
@@ -70,7 +70,7 @@ impl Template {
     pub fn uses(&self, root: &str) -> bool {
         self.pieces.iter().any(|piece| match piece {
             Piece::Text(_) => false,
-            Piece::Hole { expression, .. } => engine::roots(expression).contains(root),
+            Piece::Hole { expression, .. } => uses::roots(expression).any(|used| used == root),
         })
     }
 
@@ -101,7 +101,8 @@ impl Template {
                         reason,
                     };
                     let value = engine::evaluate_late(expression, early, late).map_err(fail)?;
-                    text.push_str(&quote::put(&value, *place).map_err(fail)?);
+                    let put = quote::put(&value, *place).map_err(|fault| fault.to_string());
+                    text.push_str(&put.map_err(fail)?);
                 }
             }
         }

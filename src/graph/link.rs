@@ -9,8 +9,7 @@ use super::clash::Askers;
 use super::made::{self, Makers, owned};
 use super::select::Wanted;
 use super::{Edge, EdgeKind, GraphError, InstanceIx, StepGraph, clash, cycle};
-use crate::expand::Output;
-use crate::expand::{ExpandError, Facts, Instance, instances, literal_files};
+use crate::expand::{ExpandError, Facts, Instance, Output, Val, instances, literal_files};
 use crate::model::{Pipeline, Reference, Step, Workspace, display_cell};
 use crate::source::{Span, Spanned};
 use crate::suggest::{did_you_mean, listing};
@@ -193,7 +192,7 @@ impl<'a> Linker<'a> {
         let needs = std::mem::take(&mut self.instances[instance].needs);
         let after = std::mem::take(&mut self.instances[instance].after);
         for reference in &needs {
-            let names = names(&reference.value);
+            let names = names(&reference.value, &self.instances[instance].pipeline);
             self.refer(instance, reference, &EdgeKind::Needs(names));
         }
         for reference in &after {
@@ -294,10 +293,10 @@ impl<'a> Linker<'a> {
         let mut wanted = reference.value.cell.clone();
         let named = wanted.len();
         for axis in from.axes.iter().filter(|axis| other.axes.contains(axis)) {
-            if let Some(value) = from.cell.get(axis)
+            if let Some(value) = from.labels.get(axis)
                 && !wanted.iter().any(|(key, _)| key == axis)
             {
-                wanted.push((axis.clone(), value.label()));
+                wanted.push((axis.clone(), value.clone()));
             }
         }
         let fits = |ix: &&InstanceIx| self.instances[**ix].fits(&reference.value.cell);
@@ -353,10 +352,10 @@ impl<'a> Linker<'a> {
             }
             let values = all
                 .iter()
-                .filter_map(|ix| self.instances[*ix].cell.get(axis));
-            let values: IndexSet<String> = values.map(crate::expand::Val::label).collect();
-            if !values.contains(value) {
-                let help = did_you_mean(value, values.iter().map(String::as_str));
+                .filter_map(|ix| self.instances[*ix].labels.get(axis));
+            let values: IndexSet<&str> = values.map(String::as_str).collect();
+            if !values.contains(value.as_str()) {
+                let help = did_you_mean(value, values);
                 return format!("`{axis}` is never `{value}`: {help}");
             }
         }
@@ -571,20 +570,20 @@ fn tell_apart(instances: &mut [Instance]) {
     }
 }
 
-/// The names by which expressions know a need.
-fn names(reference: &Reference) -> Vec<String> {
-    match &reference.pipeline {
-        None => vec![reference.name.clone()],
-        Some(pipeline) => vec![
-            format!("{pipeline}:{}", reference.name),
-            reference.name.clone(),
-        ],
-    }
+/// The names by which expressions know a need of a step of the pipeline `own`.
+fn names(reference: &Reference, own: &str) -> Vec<String> {
+    let pipeline = reference.pipeline.as_deref().unwrap_or(own);
+    vec![
+        format!("{pipeline}:{}", reference.name),
+        reference.name.clone(),
+    ]
 }
 
 fn same(one: &Instance, other: &Instance, axis: &str) -> bool {
     match (one.cell.get(axis), other.cell.get(axis)) {
-        (Some(a), Some(b)) => a.label() == b.label(),
+        // A file is the same file from wherever it is named.
+        (Some(Val::Path(a)), Some(Val::Path(b))) => a == b,
+        (Some(_), Some(_)) => one.labels.get(axis) == other.labels.get(axis),
         _ => true,
     }
 }

@@ -10,7 +10,7 @@ use crate::source::Span;
 #[non_exhaustive]
 pub enum ModelError {
     /// A name with characters that names cannot have.
-    #[error("`{name}` cannot be the name of a {what}")]
+    #[error("`{name}` cannot be the name of {what}")]
     #[diagnostic(
         code(pipe::model::bad_name),
         help("names are made of letters, digits, `_`, `-` and `.`, and do not begin with `-`")

@@ -14,13 +14,13 @@ pub enum NameKind {
 }
 
 impl NameKind {
-    /// The kind in words.
+    /// The kind in words, with its article.
     pub fn words(self) -> &'static str {
         match self {
-            Self::Pipeline => "pipeline",
-            Self::Step => "step",
-            Self::Profile => "profile",
-            Self::Axis => "axis",
+            Self::Pipeline => "a pipeline",
+            Self::Step => "a step",
+            Self::Profile => "a profile",
+            Self::Axis => "an axis",
         }
     }
 

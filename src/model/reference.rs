@@ -11,7 +11,7 @@ pub struct Reference {
     pub pipeline: Option<String>,
     /// The step or target; empty (`api:`) is the pipeline's default.
     pub name: String,
-    /// The axis values that instances must have.
+    /// The axis values that instances must have; in a pipeline file they may hold expressions.
     pub cell: Vec<(String, String)>,
 }
 
@@ -79,10 +79,8 @@ fn parse_cell(text: &str) -> Result<Vec<(String, String)>, ReferenceError> {
 /// Reads a bare or a JSON-quoted value; what remains is behind the next `@`.
 fn parse_value(text: &str) -> Result<(String, Option<&str>), ReferenceError> {
     if !text.starts_with('"') {
-        return Ok(match text.split_once('@') {
-            Some((value, rest)) => (value.to_owned(), Some(rest)),
-            None => (text.to_owned(), None),
-        });
+        let end = bare_length(text);
+        return Ok((text[..end].to_owned(), text.get(end + 1..)));
     }
     let mut values = serde_json::Deserializer::from_str(text).into_iter::<String>();
     let Some(Ok(value)) = values.next() else {
@@ -95,6 +93,20 @@ fn parse_value(text: &str) -> Result<(String, Option<&str>), ReferenceError> {
             None => Err(error(format!("`{rest}` follows a quoted value"))),
         },
     }
+}
+
+/// The length of a bare value: up to the next `@` that is not inside an expression.
+fn bare_length(text: &str) -> usize {
+    let mut at = 0;
+    while let Some(next) = text[at..].find(['@', '$']) {
+        at += next;
+        match text[at..].strip_prefix("${{") {
+            Some(inner) => at += 3 + inner.find("}}").map_or(inner.len(), |end| end + 2),
+            None if text[at..].starts_with('@') => return at,
+            None => at += 1,
+        }
+    }
+    text.len()
 }
 
 /// Writes `@axis=value` for each of `cell`, quoting values that need it.
@@ -140,12 +152,21 @@ mod tests {
             "build@src=\"a b.c\"@os=x",
             "build@src=\"a\\\"@b\"",
             "build@src=a/b.c",
+            "build@os=${{vars.a}}@arch=x$y",
         ] {
             assert_eq!(
                 Reference::parse(text).map(|r| r.to_string()).as_deref(),
                 Ok(text)
             );
         }
+    }
+
+    #[test]
+    fn expressions_are_parts_of_values() {
+        let read = Reference::parse("build@os=${{ host.os ~ '@' }}@b=1").expect("reads");
+        let value = |(axis, value): &(String, String)| format!("{axis}:{value}");
+        let values: Vec<String> = read.cell.iter().map(value).collect();
+        assert_eq!(values, ["os:${{ host.os ~ '@' }}", "b:1"]);
     }
 
     #[test]

@@ -21,8 +21,8 @@ pub struct Text {
     pub span: Span,
     /// It had no quotes and was no block scalar.
     pub plain: bool,
-    /// For the n-th `${{` in `text`, its position (as in [`Span`]); empty where positions in text
-    /// and file cannot be matched.
+    /// For the n-th `${{` in `text`, its position (as in [`Span`]); beyond every file where the file
+    /// spells what follows otherwise, and empty where positions cannot be matched at all.
     pub holes: Box<[u32]>,
 }
 
@@ -39,6 +39,11 @@ impl Text {
             return self.span;
         }
         Span::new(start as u32, end as u32)
+    }
+
+    /// Whether the `n`-th `${{` and what follows has a place of its own.
+    pub fn has_place(&self, n: usize) -> bool {
+        self.holes.get(n).is_some_and(|hole| *hole < self.span.end)
     }
 }
 

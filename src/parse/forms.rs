@@ -100,12 +100,26 @@ fn holes(sources: &SourceMap, text: &str, span: Span) -> Box<[u32]> {
         return Box::default();
     }
     let wanted = text.matches("${{").count();
-    let holes: Box<[u32]> = sources
-        .text(span)
-        .match_indices("${{")
-        .map(|(at, _)| span.start + at as u32)
-        .collect();
-    if holes.len() == wanted {
+    let raw = sources.text(span);
+    // Where a hole is spelled otherwise than it reads (escapes, lines of a block), its parts have no
+    // places of their own, and only the whole text has one.
+    let place = |(at, hole): (usize, usize)| {
+        let end = text[hole..]
+            .find("}}")
+            .map_or(text.len(), |length| hole + length);
+        match raw[at..].starts_with(&text[hole..end]) {
+            true => span.start + at as u32,
+            false => u32::MAX,
+        }
+    };
+    let at = |(at, _)| at;
+    let holes: Box<[u32]> = std::iter::zip(
+        raw.match_indices("${{").map(at),
+        text.match_indices("${{").map(at),
+    )
+    .map(place)
+    .collect();
+    if raw.matches("${{").count() == wanted {
         holes
     } else {
         Box::default()

@@ -50,7 +50,7 @@ impl Lowering {
             }
             ValueDoc::Map(..) => "a map without `name`",
             ValueDoc::List(..) => "a list",
-            ValueDoc::Null(_) => "nothing",
+            ValueDoc::Null(_) => "null",
         };
         let help = Some(
             "axis values are texts, or maps with a `name`: `{ name: linux, goos: linux }`"
