@@ -7,6 +7,8 @@
 //! | `codes` | every error code has a case |
 //! | `environment` | what a cached step sees of the caller, and the page that says so |
 //! | `kept_plans` | a plan from an earlier run is used only while it is still true |
+//! | `pages` | the examples of the documentation pass `pipe check` |
+//! | `quoting` | a real shell gets each value as the words that it is |
 //! | `schema` | the files in `schema/` are those of the program, and hold for every pipeline file |
 //! | `architecture` | who may know whom |
 #![expect(
@@ -20,6 +22,8 @@ mod cases;
 mod codes;
 mod environment;
 mod kept_plans;
+mod pages;
+mod quoting;
 mod run;
 mod schema;
 mod support;
