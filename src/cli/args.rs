@@ -290,6 +290,19 @@ pub(crate) struct InitArgs {
     /// Also write a Makefile with which `make prod` is `pipe run prod`
     #[arg(long)]
     pub(crate) make_shim: bool,
+    /// Write what the files of another system say about building
+    #[arg(long, value_name = "SYSTEM")]
+    pub(crate) from: Option<From>,
+}
+
+/// Systems whose build sections can be read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub(crate) enum From {
+    /// Workers with a `config.yaml`, and `config/server.yaml`
+    Tqserver,
+    /// The build section of an `app.json`
+    #[value(name = "app.json")]
+    AppJson,
 }
 
 /// `pipe schema`.

@@ -6,10 +6,24 @@ use miette::{
 
 use super::options::Surroundings;
 use crate::event;
+use crate::load::Loaded;
 use crate::source::{SourceMap, Span};
 
 /// Something to tell, from any phase.
 pub(super) type Finding = Box<dyn Diagnostic + Send + Sync>;
+
+/// What is wrong with the files of a workspace, taken out of it.
+pub(super) fn of_loading(loaded: &mut Loaded) -> Vec<Finding> {
+    fn boxed<T: Diagnostic + Send + Sync + 'static>(all: &mut Vec<T>) -> Vec<Finding> {
+        let all = all.drain(..);
+        all.map(|finding| Box::new(finding) as Finding).collect()
+    }
+    let mut findings = boxed(&mut loaded.load);
+    findings.extend(boxed(&mut loaded.parse));
+    findings.extend(boxed(&mut loaded.model));
+    findings.extend(boxed(&mut loaded.dialect));
+    findings
+}
 
 /// Whether nothing may run.
 pub(super) fn is_error(finding: &Finding) -> bool {

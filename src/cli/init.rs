@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use super::args::InitArgs;
 use super::exit::{Exit, refuse};
 use super::options::Surroundings;
-use super::{output, schema};
+use super::{import, output, schema};
 use crate::glob::{Ignore, Pattern, Want, list};
 use crate::init::{self, Around, Files, NewFile, RootFile};
-use crate::load::{find_root, load};
+use crate::load::{find_root, has_own, load};
 use crate::path::RelPath;
 use crate::sys;
 
@@ -34,8 +34,15 @@ pub(super) fn init(around: &Surroundings, args: &InitArgs) -> Exit {
 }
 
 fn write_all(around: &Surroundings, args: &InitArgs) -> Result<Exit, String> {
-    let place = Place::of(&around.folder);
-    let mut wanted = init::pipelines(&files(&place.root)?, &place.around());
+    let (place, mut wanted) = match args.from.map(|from| import::files(around, from)) {
+        Some(Ok((root, files))) => (Place::root(root), files),
+        Some(Err(exit)) => return Ok(exit),
+        None => {
+            let place = Place::of(&around.folder);
+            let wanted = init::pipelines(&files(&place.root)?, &place.around());
+            (place, wanted)
+        }
+    };
     if args.make_shim {
         wanted.push(NewFile {
             path: place.below("Makefile"),
@@ -85,8 +92,16 @@ struct Place {
 }
 
 impl Place {
+    fn root(root: PathBuf) -> Self {
+        Self {
+            folder: root.clone(),
+            root,
+        }
+    }
+
     fn of(folder: &Path) -> Self {
         let above = folder.parent().and_then(|parent| find_root(parent).ok());
+        let above = above.filter(|root| has_own(root));
         Self {
             folder: folder.to_owned(),
             root: above.unwrap_or_else(|| folder.to_owned()),

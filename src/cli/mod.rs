@@ -10,6 +10,7 @@ mod compiled;
 mod diagnose;
 mod exit;
 mod graph;
+mod import;
 mod init;
 mod list;
 mod log;

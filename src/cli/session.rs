@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::diagnose::{Finding, events, is_error};
+use super::diagnose::{Finding, events, is_error, of_loading};
 use super::exit::{Exit, refuse};
 use super::options::{self, Surroundings};
 use super::{args::Selection, output};
@@ -54,31 +54,7 @@ impl<'a> Session<'a> {
         })?;
         let mut loaded = load(&root);
         let doubtful = loaded.doubtful || !loaded.load.is_empty();
-        let mut findings: Vec<Finding> = Vec::new();
-        findings.extend(
-            loaded
-                .load
-                .drain(..)
-                .map(|error| Box::new(error) as Finding),
-        );
-        findings.extend(
-            loaded
-                .parse
-                .drain(..)
-                .map(|error| Box::new(error) as Finding),
-        );
-        findings.extend(
-            loaded
-                .model
-                .drain(..)
-                .map(|error| Box::new(error) as Finding),
-        );
-        findings.extend(
-            loaded
-                .dialect
-                .drain(..)
-                .map(|warning| Box::new(warning) as Finding),
-        );
+        let findings = of_loading(&mut loaded);
         let member = member(&root, &around.folder, &loaded);
         let env_files = Arc::new(EnvFiles::new(&root, &loaded.sources));
         Ok(Self {

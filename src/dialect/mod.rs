@@ -17,8 +17,19 @@ mod gitignore;
 mod go;
 mod made;
 mod tqserver;
+mod write;
 
 pub use app::{App, app};
 pub use error::DialectError;
 pub use go::go_sources;
 pub use tqserver::{Worker, server, worker};
+pub use write::write;
+
+/// Another system whose build sections are read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Dialect {
+    /// Workers in `workers/`, and `config/server.yaml`.
+    TqServer,
+    /// An app with an `app.json`.
+    App,
+}

@@ -18,8 +18,9 @@ const PARALLEL: u64 = 4;
 /// What the caller may set that makes Go build something else: a part of the key.
 const GO_ENV: [&str; 4] = ["CGO_ENABLED", "GOARCH", "GOFLAGS", "GOOS"];
 
-/// What the server's configuration says for all workers: the document of the root.
-pub fn server(doc: &ServerDoc, place: Span) -> PipelineDoc {
+/// What the server's configuration says for all workers: the document of the root. It needs a `name`
+/// where a worker has that of its folder.
+pub fn server(doc: &ServerDoc, place: Span, name: Option<String>) -> PipelineDoc {
     let at = At(doc.build.as_ref().map_or(place, |build| build.span));
     let nothing = ServerBuildDoc::default();
     let build = build_of(doc).unwrap_or(&nothing);
@@ -68,6 +69,7 @@ pub fn server(doc: &ServerDoc, place: Span) -> PipelineDoc {
         ..WorkspaceDoc::default()
     };
     PipelineDoc {
+        name: name.and_then(|name| at.field(at.text(name))),
         workspace: at.field(workspace),
         ..PipelineDoc::default()
     }

@@ -22,12 +22,7 @@ const LARGEST: u64 = 256 << 20;
 
 /// Reads the workspace at `root`. Nothing stops at the first mistake.
 pub fn load(root: &Path) -> Loaded {
-    let mut loader = Loader {
-        root: root.to_path_buf(),
-        ..Loader::default()
-    };
-    loader.loaded.workspace.root = root.to_path_buf();
-    loader.loaded.looked_at = Some(Vec::new());
+    let mut loader = Loader::new(root);
     let dialect = (!root::has_own(root)).then(|| foreign::dialect_of(root));
     match dialect.flatten() {
         Some(dialect) => loader.foreign(dialect),
@@ -38,8 +33,7 @@ pub fn load(root: &Path) -> Loaded {
             loader.check_templates();
         }
     }
-    loader.lower_all();
-    loader.loaded
+    loader.finish()
 }
 
 /// A file that was read, and what its place says.
@@ -63,6 +57,22 @@ pub(super) struct Loader {
 }
 
 impl Loader {
+    pub(super) fn new(root: &Path) -> Self {
+        let mut loader = Self {
+            root: root.to_path_buf(),
+            ..Self::default()
+        };
+        loader.loaded.workspace.root = root.to_path_buf();
+        loader.loaded.looked_at = Some(Vec::new());
+        loader
+    }
+
+    /// The workspace that the files make.
+    pub(super) fn finish(mut self) -> Loaded {
+        self.lower_all();
+        self.loaded
+    }
+
     pub(super) fn root_name(&self) -> String {
         self.root
             .file_name()

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::LoadError;
 use super::discover::{Document, Loader};
-use crate::dialect::{self, App, DialectError, Worker, go_sources};
+use super::{LoadError, Loaded};
+use crate::dialect::{self, App, Dialect, DialectError, Worker, go_sources};
 use crate::glob::{Ignore, Pattern, Want, list};
 use crate::init::Files;
 use crate::model::Place;
@@ -23,15 +23,6 @@ const WORKER: [&str; 2] = ["config.yaml", "config/worker.yaml"];
 /// What a Go build of a worker may read.
 const GO_FILES: &str = "**/{*.go,go.mod,go.sum,go.work,go.work.sum}";
 
-/// Another system whose build sections are read.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Dialect {
-    /// Workers in `workers/`, and `config/server.yaml`.
-    TqServer,
-    /// An app with an `app.json`.
-    App,
-}
-
 /// The nearest folder going up that another system knows how to build.
 pub(super) fn find(folder: &Path) -> Option<PathBuf> {
     folder
@@ -42,17 +33,50 @@ pub(super) fn find(folder: &Path) -> Option<PathBuf> {
 
 /// Whose build sections are in a folder.
 pub(super) fn dialect_of(folder: &Path) -> Option<Dialect> {
-    let has_workers = || {
-        let entries = std::fs::read_dir(folder.join("workers")).ok()?;
-        let mut folders = entries.flatten().map(|entry| entry.path());
-        let is_one = |worker: PathBuf| WORKER.iter().any(|file| worker.join(file).is_file());
-        folders.any(is_one).then_some(())
-    };
-    let is_server = folder.join(SERVER).is_file() && folder.join("workers").is_dir();
-    if is_server || has_workers().is_some() {
-        return Some(Dialect::TqServer);
+    let known = [Dialect::TqServer, Dialect::App];
+    known.into_iter().find(|dialect| is_root(folder, *dialect))
+}
+
+/// What another system says about the folders around `folder`, to be written as pipeline files.
+#[derive(Debug)]
+pub struct Imported {
+    /// The folder of the system's root.
+    pub root: PathBuf,
+    /// Folders below it, and what would be their `pipe.yaml`.
+    pub documents: Vec<(RelPath, PipelineDoc)>,
+    /// The workspace as it is without them, with all that is wrong.
+    pub loaded: Loaded,
+}
+
+/// Reads what another system says, also where there are pipeline files; `None` where it says
+/// nothing.
+pub fn import(folder: &Path, dialect: Dialect) -> Option<Imported> {
+    let root = folder.ancestors().find(|folder| is_root(folder, dialect))?;
+    let mut loader = Loader::new(root);
+    loader.foreign(dialect);
+    let documents = loader.documents.iter();
+    let documents = documents.map(|read| (read.place.dir.clone(), read.document.clone()));
+    Some(Imported {
+        root: root.to_path_buf(),
+        documents: documents.collect(),
+        loaded: loader.finish(),
+    })
+}
+
+fn is_root(folder: &Path, dialect: Dialect) -> bool {
+    match dialect {
+        Dialect::TqServer => is_server(folder),
+        Dialect::App => is_app(folder),
     }
-    is_app(folder).then_some(Dialect::App)
+}
+
+fn is_server(folder: &Path) -> bool {
+    let is_worker = |worker: PathBuf| WORKER.iter().any(|file| worker.join(file).is_file());
+    let Ok(mut workers) = std::fs::read_dir(folder.join("workers")) else {
+        return false;
+    };
+    folder.join(SERVER).is_file()
+        || workers.any(|entry| entry.is_ok_and(|entry| is_worker(entry.path())))
 }
 
 /// Whether an `app.json` is about building: others have such files too. It is if it has a build
@@ -113,7 +137,11 @@ impl Loader {
         );
         let go_files = self.listed(go_files);
         let (server, place) = server.unwrap_or_default();
-        self.add_document(dialect::server(&server, place), server_file, None, place);
+        let name = self.root_name();
+        let is_taken = workers.iter().any(|dir| dir.file_name() == name.as_bytes());
+        let name = is_taken.then(|| format!("{name}-server"));
+        let document = dialect::server(&server, place, name);
+        self.add_document(document, server_file, None, place);
         for dir in &workers {
             self.worker(dir, &server, go_sources(dir, &go_files, &workers));
         }

@@ -18,7 +18,8 @@ pub use discover::load;
 pub use env_files::EnvFiles;
 pub use error::LoadError;
 pub use facts::{facts, stamps};
-pub use root::{find_root, looked_at_for_root};
+pub use foreign::{Imported, import};
+pub use root::{find_root, has_own, looked_at_for_root};
 
 use crate::dialect::DialectError;
 use crate::model::{ModelError, Workspace};

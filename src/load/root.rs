@@ -25,7 +25,7 @@ pub fn find_root(folder: &Path) -> Result<PathBuf, LoadError> {
 }
 
 /// Whether a folder has pipeline files of our own.
-pub(super) fn has_own(folder: &Path) -> bool {
+pub fn has_own(folder: &Path) -> bool {
     file_in(folder).is_some() || has_pipelines(folder)
 }
 
