@@ -94,7 +94,11 @@ impl Action {
             cache: _,
             timeout: _,
             grace: _,
+            weight: _,
+            limits: _,
+            allow_failure: _,
             requires: _,
+            same_as: _,
             hint: _,
             skip: _,
         } = step;

@@ -108,6 +108,16 @@ impl Cache {
         })
     }
 
+    /// Remembers of `step` what is remembered of `other`, which is equal to it and was run in its
+    /// stead. The words to tell it with, should that not be possible.
+    pub fn remember_alike(&self, step: &PlanStep, other: &PlanStep) -> Vec<String> {
+        let (last, known) = (self.last(&other.identity()), self.last(&step.identity()));
+        match last {
+            Some(last) if known.as_ref() != Some(&last) => self.remember(step, None, last),
+            _ => Vec::new(),
+        }
+    }
+
     /// Remembers that the command of `step` failed. What is remembered of its last result stays:
     /// its outputs were put back. The words to tell it with, should that not be possible.
     pub fn failed(&self, step: &PlanStep, ran: &Ran) -> Vec<String> {

@@ -248,6 +248,12 @@ pub struct StepFinished {
     /// What kind of failure.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failure: Option<FailureKind>,
+    /// Whether the step may fail: it changes neither the exit code nor what comes after it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub allowed: bool,
+    /// The step that did the work of this one, which is equal to it in everything that counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub same_as: Option<String>,
     /// What failed, in words (`exit code 2`, `output bin/app was not made`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
@@ -296,6 +302,8 @@ impl StepFinished {
             signal: None,
             timed_out: false,
             failure: None,
+            allowed: false,
+            same_as: None,
             message: None,
             duration_ms: 0,
             cpu_ms: None,
@@ -373,8 +381,15 @@ pub struct RunFinished {
     pub outcome: RunOutcome,
     /// How many steps had each outcome.
     pub counts: Counts,
+    /// How many of the failed steps may fail.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub allowed: usize,
     /// Real time of the whole run.
     pub duration_ms: u64,
+}
+
+fn is_zero(number: &usize) -> bool {
+    *number == 0
 }
 
 /// Somebody who listens. A sink that fails must keep that to itself: it can never fail a run.

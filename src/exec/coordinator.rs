@@ -59,9 +59,10 @@ pub(super) fn run(
         crew: &crew,
         inbox,
         scheduler: Scheduler::new(plan, options.jobs, options.keep_going),
-        steps: plan.steps.iter().map(|_| Known::default()).collect(),
+        steps: known(plan),
         sinks,
         counts: Counts::default(),
+        allowed: 0,
         start: clock::now(),
         ticked: clock::now(),
     };
@@ -86,6 +87,17 @@ struct Known {
     slot: usize,
     /// The failed step that it is blocked by, or itself.
     root_cause: Option<StepIx>,
+    /// Whether another step is the same and ends as it does; then its end, once it is told.
+    twin: bool,
+    told: Option<Box<StepFinished>>,
+}
+
+fn known(plan: &Plan) -> Vec<Known> {
+    let mut steps: Vec<Known> = plan.steps.iter().map(|_| Known::default()).collect();
+    for same_as in plan.steps.iter().filter_map(|step| step.same_as) {
+        steps[same_as].twin = true;
+    }
+    steps
 }
 
 /// A step that was decided on and waits for a slot.
@@ -103,6 +115,8 @@ struct Coordinator<'a> {
     steps: Vec<Known>,
     sinks: &'a mut Vec<Box<dyn Sink>>,
     counts: Counts,
+    /// How many of the failed steps may fail.
+    allowed: usize,
     start: Instant,
     ticked: Instant,
 }
@@ -374,13 +388,14 @@ impl<'a> Coordinator<'a> {
 /// Telling.
 impl Coordinator<'_> {
     /// The end of a step that was decided on or ran, and of all that ends with it.
-    fn finish(&mut self, step: StepIx, finished: StepFinished) {
+    fn finish(&mut self, step: StepIx, mut finished: StepFinished) {
         let outcome = finished.outcome;
+        finished.allowed = outcome == Outcome::Failed && self.plan.steps[step].allow_failure;
         let ends = self.scheduler.finished(step, outcome);
         if outcome == Outcome::Failed {
             self.steps[step].root_cause = Some(step);
         }
-        self.count(finished);
+        self.count(step, finished);
         self.settle(ends.into_iter().filter(|end| end.step != step).collect());
     }
 
@@ -398,12 +413,33 @@ impl Coordinator<'_> {
             let mut finished = StepFinished::new(&self.plan.steps[step].name, outcome);
             finished.message =
                 root_cause.map(|root| format!("`{}` failed", self.plan.steps[root].name));
-            self.count(finished);
+            let finished = self.as_its_twin(step).unwrap_or(finished);
+            self.count(step, finished);
         }
     }
 
-    fn count(&mut self, finished: StepFinished) {
+    /// The end of a step that is the same as another one, which is over.
+    fn as_its_twin(&self, step: StepIx) -> Option<StepFinished> {
+        let step = &self.plan.steps[step];
+        let other = step.same_as?;
+        let told = self.steps[other].told.as_deref()?;
+        let notes = self
+            .crew
+            .cache
+            .remember_alike(step, &self.plan.steps[other]);
+        Some(StepFinished {
+            step: step.name.clone(),
+            same_as: Some(told.step.clone()),
+            notes,
+            ..told.clone()
+        })
+    }
+
+    fn count(&mut self, step: StepIx, finished: StepFinished) {
         self.counts.add(finished.outcome);
+        self.allowed += usize::from(finished.allowed);
+        let known = &mut self.steps[step];
+        known.told = known.twin.then(|| Box::new(finished.clone()));
         self.tell(&Event::StepFinished(Box::new(finished)));
     }
 
@@ -439,15 +475,17 @@ impl Coordinator<'_> {
         let outcome = match self.counts {
             _ if self.crew.cancel.is_cancelled() => RunOutcome::Cancelled,
             Counts {
-                failed: 0,
+                failed,
                 cancelled: 0,
+                blocked: 0,
                 ..
-            } => RunOutcome::Ok,
+            } if failed == self.allowed => RunOutcome::Ok,
             _ => RunOutcome::Failed,
         };
         let finished = RunFinished {
             outcome,
             counts: self.counts,
+            allowed: self.allowed,
             duration_ms: millis(self.start.elapsed()),
         };
         self.tell(&Event::RunFinished(finished.clone()));

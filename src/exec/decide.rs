@@ -93,7 +93,9 @@ pub fn decide(
     for (ix, step) in plan.steps.iter().enumerate() {
         let open = inputs(step).filter(|need| made[*need].is_none() && !plan.steps[*need].skip);
         let open: BTreeSet<StepIx> = open.collect();
-        let (mut decision, result) = if step.skip {
+        let (mut decision, result) = if let Some(other) = step.same_as {
+            (same_as(ix, &decisions[other], plan), None)
+        } else if step.skip {
             (Decision::new(ix, Answer::Skipped), None)
         } else if open.is_empty() {
             let upstream = inputs(step).filter_map(|need| Some((need, made[need].as_ref()?)));
@@ -108,6 +110,23 @@ pub fn decide(
         decisions.push(decision);
     }
     decisions
+}
+
+/// What comes of a step that another one is run for.
+fn same_as(ix: StepIx, other: &Decision, plan: &Plan) -> Decision {
+    let name = &plan.steps[other.step].name;
+    let reason = Reason {
+        kind: "same_as".to_owned(),
+        name: Some(name.clone()),
+        text: format!("the same as `{name}`"),
+        ..Reason::default()
+    };
+    Decision {
+        step: ix,
+        why: vec![reason],
+        warnings: Vec::new(),
+        ..other.clone()
+    }
 }
 
 /// The steps whose outputs are inputs of `step`.

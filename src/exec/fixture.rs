@@ -35,8 +35,12 @@ pub(super) fn step(name: &str, script: &str) -> PlanStep {
         salt: Vec::new(),
         timeout: None,
         grace: Duration::from_secs(5),
+        weight: 1,
+        limits: Vec::new(),
+        allow_failure: false,
         requires: Vec::new(),
         verify: Vec::new(),
+        same_as: None,
         hint: None,
         skip: false,
     }

@@ -2,7 +2,7 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `scheduler` | who may go next: a pure state machine |
+//! | `scheduler`, `places` | who may go next: a pure state machine; slots and pools |
 //! | `coordinator` | the one loop that owns all state of a run and tells all events |
 //! | `worker` | the story of one step that has to run, on a thread of the jobs pool |
 //! | `environment`, `scripts`, `checks` | what a step's processes get, and what must hold around them |
@@ -23,6 +23,7 @@ mod fixture;
 mod mask;
 mod messages;
 mod output;
+mod places;
 mod reasons;
 mod scheduler;
 mod scripts;

@@ -2,7 +2,10 @@
 //! input and output: time comes in as durations, everything else as calls.
 //!
 //! Two things are given out here. *Deciding* (is the step up to date?) is cheap and takes no slot;
-//! *running* takes one. The order among steps that could go is the longest remaining path first.
+//! *running* takes slots, and places in pools. The order among steps that could go is the longest
+//! remaining path first. What a step takes it takes all at once or not at all, so nothing can
+//! deadlock: one that lacks a place in a pool lets others go ahead; one that lacks slots does not,
+//! or a step that takes many would never have its turn.
 //!
 //! After a failure (without keep-going) or a cancel nothing new is given out: a step whose turn
 //! would have come is cancelled, one that needs what failed is blocked.
@@ -11,6 +14,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap};
 use std::time::Duration;
 
+use super::places::{Limits, Slots};
 use crate::event::Outcome;
 use crate::plan::{Plan, StepIx};
 
@@ -23,10 +27,10 @@ enum State {
     Ready,
     /// Somebody finds out whether it has to run.
     Deciding,
-    /// It has to run; it waits for a slot.
+    /// It has to run; it waits for slots, or for a place in a pool.
     Runnable,
-    /// It runs, in this slot.
-    Running(usize),
+    /// It runs; its slots and places are taken.
+    Running,
     /// It is over, with this outcome, for good.
     Over(Outcome),
 }
@@ -38,7 +42,8 @@ pub struct Ending {
     pub step: StepIx,
     /// How it ended.
     pub outcome: Outcome,
-    /// The step that it needs and whose end brought this one about, for `Blocked` ones.
+    /// The step whose end brought this one about: what a blocked one needs, what an equal one is
+    /// equal to.
     pub because_of: Option<StepIx>,
 }
 
@@ -56,7 +61,12 @@ pub struct Scheduler {
     remaining: Vec<Duration>,
     ready: Queue,
     runnable: Queue,
-    free_slots: BTreeSet<usize>,
+    slots: Slots,
+    limits: Limits,
+    /// Steps whose failure fails nothing else.
+    allowed: Vec<bool>,
+    /// For a step that ends as another one does: which.
+    same_as: Vec<Option<StepIx>>,
     /// So many steps may wait for a slot before deciding pauses.
     look_ahead: usize,
     /// How many steps are not over.
@@ -75,7 +85,9 @@ pub struct Scheduler {
 const LOOK_AHEAD: usize = 16;
 
 /// Steps, the one with the longest remaining path first, then in the plan's order.
-type Queue = BinaryHeap<(Duration, Reverse<StepIx>)>;
+pub(super) type Queue = BinaryHeap<Waiting>;
+/// A step in a queue, with the length of its remaining path.
+pub(super) type Waiting = (Duration, Reverse<StepIx>);
 
 impl Scheduler {
     /// The steps of `plan`, with `jobs` slots. Until [`Self::weigh`] says more, all steps count as
@@ -93,7 +105,10 @@ impl Scheduler {
             remaining: remaining(&needs, &[]),
             ready: Queue::new(),
             runnable: Queue::new(),
-            free_slots: (0..jobs.max(1)).collect(),
+            slots: Slots::new(plan, jobs.max(1)),
+            limits: Limits::new(plan),
+            same_as: plan.steps.iter().map(|step| step.same_as).collect(),
+            allowed: plan.steps.iter().map(|step| step.allow_failure).collect(),
             look_ahead: jobs.max(1) + LOOK_AHEAD,
             left: needs.len(),
             keep_going,
@@ -111,7 +126,11 @@ impl Scheduler {
     /// mean of the others.
     pub fn weigh(&mut self, durations: &[Option<Duration>]) {
         self.remaining = remaining(&self.needs, durations);
-        for queue in [&mut self.ready, &mut self.runnable] {
+        let waiting = self.limits.waiting_mut();
+        for queue in [&mut self.ready, &mut self.runnable]
+            .into_iter()
+            .chain(waiting)
+        {
             *queue = queue
                 .drain()
                 .map(|(_, step)| (self.remaining[step.0], step))
@@ -129,12 +148,23 @@ impl Scheduler {
         Some(step)
     }
 
-    /// A step to run, and its slot. It has to come back by [`Self::finished`].
+    /// A step to run, and the first of its slots. It has to come back by [`Self::finished`].
     pub fn next_to_run(&mut self) -> Option<(StepIx, usize)> {
-        let slot = *self.free_slots.first()?;
-        let step = next(&mut self.runnable, &self.states, State::Runnable)?;
-        self.go(step, State::Running(slot));
-        Some((step, slot))
+        while self.slots.is_any_free() {
+            let step = next(&mut self.runnable, &self.states, State::Runnable)?;
+            let entry = (self.remaining[step], Reverse(step));
+            if let Some(full) = self.limits.full(step) {
+                let others = self.limits.park(entry, full);
+                self.runnable.extend(others);
+            } else if let Some(slot) = self.slots.take(step) {
+                self.go(step, State::Running);
+                return Some((step, slot));
+            } else {
+                self.runnable.push(entry);
+                return None;
+            }
+        }
+        None
     }
 
     /// The step that was being decided on has to run.
@@ -155,7 +185,7 @@ impl Scheduler {
     /// own first.
     pub fn finished(&mut self, step: StepIx, outcome: Outcome) -> Vec<Ending> {
         self.go(step, State::Over(outcome));
-        if outcome == Outcome::Failed && !self.keep_going {
+        if outcome == Outcome::Failed && !self.keep_going && !self.allowed[step] {
             self.stop();
         }
         self.settle_all();
@@ -202,6 +232,12 @@ impl Scheduler {
         if self.states[step] != State::Waiting {
             return;
         }
+        if let Some(other) = self.same_as[step] {
+            if let State::Over(outcome) = self.states[other] {
+                self.go(step, State::Over(outcome));
+            }
+            return;
+        }
         if self.culprit(step).is_some() {
             self.go(step, State::Over(Outcome::Blocked));
         } else if self.open[step] == 0 {
@@ -219,17 +255,18 @@ impl Scheduler {
 
     /// The first of what `step` needs that failed, or that something failed for.
     fn culprit(&self, step: StepIx) -> Option<StepIx> {
-        let blames = |need: &StepIx| {
-            matches!(
-                self.states[*need],
-                State::Over(Outcome::Failed | Outcome::Blocked)
-            )
+        let blames = |need: &StepIx| match self.states[*need] {
+            State::Over(Outcome::Failed) => !self.allowed[*need],
+            State::Over(Outcome::Blocked) => true,
+            _ => false,
         };
         self.needs[step].iter().copied().find(blames)
     }
 
     fn is_good(&self, step: StepIx) -> bool {
-        matches!(self.states[step], State::Over(outcome) if outcome.is_good())
+        let may_fail = self.allowed[step];
+        matches!(self.states[step], State::Over(outcome)
+            if outcome.is_good() || outcome == Outcome::Failed && may_fail)
     }
 
     /// The one way from a state to another.
@@ -239,23 +276,24 @@ impl Scheduler {
             allowed(from, to),
             "step {step} cannot go from {from:?} to {to:?}"
         );
-        if let State::Running(slot) = from {
-            self.free_slots.insert(slot);
+        if from == State::Running {
+            self.slots.give_back(step);
+            let next = self.limits.leave(step);
+            self.runnable.extend(next);
         }
         match to {
             State::Ready => self.ready.push((self.remaining[step], Reverse(step))),
             State::Runnable => self.runnable.push((self.remaining[step], Reverse(step))),
-            State::Running(slot) => drop(self.free_slots.remove(&slot)),
+            State::Running => self.limits.enter(step),
             State::Over(outcome) => self.over(step, outcome),
             State::Waiting | State::Deciding => {}
         }
     }
 
     fn over(&mut self, step: StepIx, outcome: Outcome) {
-        let because_of = if outcome == Outcome::Blocked {
-            self.culprit(step)
-        } else {
-            None
+        let because_of = match self.same_as[step] {
+            None if outcome == Outcome::Blocked => self.culprit(step),
+            same_as => same_as,
         };
         self.news.push(Ending {
             step,
@@ -274,11 +312,11 @@ fn allowed(from: State, to: State) -> bool {
     use State::{Deciding, Over, Ready, Runnable, Running, Waiting};
     matches!(
         (from, to),
-        (Waiting, Ready | Over(Outcome::Blocked | Outcome::Cancelled))
+        (Waiting, Ready | Over(_))
             | (Ready, Deciding | Over(Outcome::Cancelled))
             | (Deciding, Runnable | Over(_))
-            | (Runnable, Running(_) | Over(Outcome::Cancelled))
-            | (Running(_), Over(_))
+            | (Runnable, Running | Over(Outcome::Cancelled))
+            | (Running, Over(_))
     )
 }
 

@@ -36,6 +36,19 @@ pub enum ExpandError {
         #[help]
         help: String,
     },
+    /// A pool that the workspace does not have.
+    #[error("there is no pool `{name}`")]
+    #[diagnostic(code(pipe::expand::unknown_pool))]
+    Pool {
+        /// The name.
+        name: String,
+        /// Where.
+        #[label("no such pool")]
+        span: Span,
+        /// What there is.
+        #[help]
+        help: String,
+    },
     /// Values that need each other.
     #[error("values that need each other: {circle}")]
     #[diagnostic(

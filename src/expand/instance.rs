@@ -179,6 +179,7 @@ fn instance(
         outputs,
         needs: Vec::new(),
         after: Vec::new(),
+        same_as: None,
         need_names: std::collections::BTreeMap::new(),
         cache,
         salt: workspace
@@ -190,6 +191,9 @@ fn instance(
             .collect(),
         timeout: step.timeout,
         grace: step.grace.unwrap_or(GRACE),
+        weight: usize::try_from(step.weight).unwrap_or(usize::MAX),
+        limits: parts::limits(&scope, step, errors),
+        allow_failure: step.allow_failure,
         requires: parts::checks(
             &scope,
             &step.requires,

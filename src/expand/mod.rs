@@ -29,8 +29,8 @@ pub(crate) use instance::literal_files;
 pub use instance::{Declared, Instance, declared, instances};
 pub use quote::Place;
 pub use resolved::{
-    CacheMode, Check, CheckKind, Dialect, EnvPolicy, EnvSetting, Literal, Output, OutputKind,
-    PlanStep, Shell, Sources, StepIx,
+    CacheMode, Check, CheckKind, Dialect, EnvPolicy, EnvSetting, Limit, Literal, Output,
+    OutputKind, PlanStep, Shell, Sources, StepIx,
 };
 pub use shell::Context;
 pub use template::{FillError, Late, Piece, Template};

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use super::error::ExpandError;
 use super::instance::Findings;
-use super::resolved::{Check, CheckKind, Dialect, Literal, Output, OutputKind, Shell, Sources};
+use super::resolved::{
+    Check, CheckKind, Dialect, Limit, Literal, Output, OutputKind, Shell, Sources,
+};
 use super::scope::{Reader, Scope};
 use super::template::Template;
 use super::value::Val;
@@ -13,6 +15,7 @@ use crate::model::{CheckText, OutputText, Reference, Step};
 use crate::parse::Text;
 use crate::path::{RelPath, to_bytes};
 use crate::source::{Span, Spanned};
+use crate::suggest::did_you_mean;
 
 /// The limit of one try of a check where nothing else is said.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(10);
@@ -118,6 +121,41 @@ pub(super) fn skip(scope: &Scope, step: &Step, errors: &mut Findings) -> bool {
         .as_ref()
         .and_then(|text| take(scope.condition(text), errors));
     condition == Some(false)
+}
+
+/// The pool and the `max_parallel` of a step.
+pub(super) fn limits(scope: &Scope, step: &Step, errors: &mut Findings) -> Vec<Limit> {
+    let pool = step
+        .pool
+        .as_ref()
+        .and_then(|text| take(pool(scope, text), errors));
+    let own = step.max_parallel.map(|max| Limit {
+        name: format!("{}:{}", scope.pipeline.name.value, step.name.value),
+        places: usize::try_from(max).unwrap_or(usize::MAX),
+    });
+    pool.into_iter().chain(own).collect()
+}
+
+fn pool(scope: &Scope, text: &Text) -> Result<Limit, ExpandError> {
+    let name = scope.text(text)?;
+    let pools = &scope.workspace.settings.pools;
+    match pools.get(&name) {
+        // Names of steps have a colon, those of pools none.
+        Some(places) => Ok(Limit {
+            name: format!("pool {name}"),
+            places: *places,
+        }),
+        None => Err(ExpandError::Pool {
+            help: match pools.is_empty() {
+                true => format!(
+                    "declare it in the root's `pipe.yaml`: `workspace: {{ pools: {{ {name}: 1 }} }}`"
+                ),
+                false => did_you_mean(&name, pools.keys().map(String::as_str)),
+            },
+            name,
+            span: text.span,
+        }),
+    }
 }
 
 pub(super) fn path(scope: &Scope, step: &Step, errors: &mut Findings) -> Vec<RelPath> {

@@ -61,10 +61,19 @@ pub struct PlanStep {
     pub timeout: Option<Duration>,
     /// Time between TERM and KILL.
     pub grace: Duration,
+    /// Job slots that it takes, at least one.
+    pub weight: usize,
+    /// What it takes a place of while it runs, beside its slots.
+    pub limits: Vec<Limit>,
+    /// Whether its failure fails nothing else.
+    pub allow_failure: bool,
     /// Checks before the command.
     pub requires: Vec<Check>,
     /// Checks after it.
     pub verify: Vec<Check>,
+    /// A step before this one that is equal to it in all that counts: what comes of that one comes
+    /// of this one too.
+    pub same_as: Option<StepIx>,
     /// Shown when the step fails.
     pub hint: Option<String>,
     /// Its `if` was false: nothing runs, and what needs it goes on.
@@ -103,6 +112,16 @@ impl PlanStep {
         });
         self.scripts.iter().chain(env).chain(checks)
     }
+}
+
+/// Something of which only so many steps may have a place at once: a pool, or the instances of a
+/// step with `max_parallel`.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Limit {
+    /// What tells it apart from others.
+    pub name: String,
+    /// How many places there are.
+    pub places: usize,
 }
 
 /// What runs a script.

@@ -38,7 +38,8 @@ pub(super) fn find(graph: &StepGraph, askers: &Askers) -> Vec<GraphError> {
                 places.push(Made { what, by, span });
             };
             match &output.kind {
-                _ if output.negated => {}
+                // Equal instances are run once, so they make their outputs once.
+                _ if output.negated || graph.first[by] != by => {}
                 OutputKind::File(path) => place(path, false),
                 OutputKind::Folder(path) => place(path, true),
                 OutputKind::Glob(what) => globs.push(Made { what, by, span }),

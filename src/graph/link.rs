@@ -7,6 +7,7 @@ use petgraph::graph::{DiGraph, NodeIndex};
 
 use super::clash::Askers;
 use super::made::{self, Makers, owned};
+use super::merge::merge;
 use super::select::Wanted;
 use super::{Edge, EdgeKind, GraphError, InstanceIx, StepGraph, clash, cycle};
 use crate::expand::{ExpandError, Facts, Instance, Output, Val, instances, literal_files};
@@ -408,6 +409,7 @@ impl<'a> Linker<'a> {
         });
         let mut graph = self.pruned(owned);
         tell_apart(&mut graph.instances);
+        graph.first = merge(&graph);
         self.errors.extend(cycle::find(&graph));
         self.errors.extend(clash::find(&graph, &self.askers));
         Linked {
@@ -434,6 +436,7 @@ impl<'a> Linker<'a> {
         StepGraph {
             instances,
             wanted,
+            first: Vec::new(),
             owned,
             edges,
         }

@@ -10,6 +10,7 @@ mod export;
 mod indirect;
 mod link;
 mod made;
+mod merge;
 mod select;
 
 use petgraph::Direction;
@@ -37,6 +38,8 @@ pub struct StepGraph {
     pub instances: Vec<Instance>,
     /// The instances that were asked for.
     pub wanted: Vec<InstanceIx>,
+    /// For each instance the first that is equal to it in all that counts: mostly itself.
+    pub first: Vec<InstanceIx>,
     /// Everything that any step of the workspace declares as output.
     pub owned: Vec<Output>,
     /// An edge goes from what is needed to what needs it.

@@ -165,6 +165,9 @@ impl Lowering {
                 .map(|text| text.text.clone())
                 .collect(),
             jobs: document.jobs.as_ref().map(|jobs| jobs.value as usize),
+            pools: entries(document.pools.as_ref())
+                .map(|(name, places)| (name.value.clone(), places.value as usize))
+                .collect(),
             keep_going: document.keep_going.as_ref().is_some_and(|keep| keep.value),
             store: cache
                 .and_then(|cache| cache.dir.as_ref())

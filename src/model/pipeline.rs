@@ -42,6 +42,8 @@ pub struct Settings {
     pub ignore: Vec<String>,
     /// Job slots.
     pub jobs: Option<usize>,
+    /// At most so many steps of each pool run at once.
+    pub pools: IndexMap<String, usize>,
     /// `-k` by default.
     pub keep_going: bool,
     /// `cache.dir`: where the store is.

@@ -78,6 +78,14 @@ pub struct Step {
     pub timeout: Option<Duration>,
     /// Time between TERM and KILL.
     pub grace: Option<Duration>,
+    /// Whether its failure fails nothing else.
+    pub allow_failure: bool,
+    /// The name of its pool.
+    pub pool: Option<Text>,
+    /// Job slots that it takes.
+    pub weight: u64,
+    /// The most of its instances that run at once.
+    pub max_parallel: Option<u64>,
     /// `cache` as written.
     pub cache: Option<CacheWord>,
     /// `cache.salt`.

@@ -120,6 +120,8 @@ document! {
         jobs: Count,
         /// Go on with what does not depend on a failed step, as `-k` does.
         keep_going: bool,
+        /// Pools: at most so many steps with `pool: NAME` run at once.
+        pools: Map<Count>,
         /// The store of results.
         cache: WorkspaceCacheDoc,
         /// Environment of all steps of all pipelines.
@@ -194,6 +196,14 @@ document! {
         timeout: Text,
         /// Time between TERM and KILL. Default `5s`.
         grace: Text,
+        /// Its failure is told, but fails nothing else: what needs the step goes on without its outputs.
+        allow_failure: bool,
+        /// A pool of `workspace.pools`: at most so many of its steps run at once.
+        pool: Text,
+        /// Job slots that the step takes. Default 1; more than there are means all.
+        weight: Count,
+        /// At most so many instances of this step run at once.
+        max_parallel: Count,
         /// Where results are kept: `shared`, `local` or `off`.
         cache: CacheDoc,
         /// The number of combinations over which the matrix is an error. Default 10000.

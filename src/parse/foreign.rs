@@ -39,7 +39,6 @@ const FOREIGN: &[(&str, &str)] = &[
 /// Words of the language that this version does not have yet.
 const LATER: &[&str] = &[
     "allow_background",
-    "allow_failure",
     "command",
     "depfile",
     "durability",
@@ -47,16 +46,12 @@ const LATER: &[&str] = &[
     "incremental",
     "interactive",
     "max_age",
-    "max_parallel",
     "max_size",
     "on_failure",
-    "pool",
-    "pools",
     "retries",
     "status",
     "tools",
     "tty",
-    "weight",
 ];
 
 /// Longer words have no lookalikes, and comparing them costs.

@@ -79,7 +79,13 @@ impl Building {
             self.places[ix] = place;
             return;
         }
+        let same_as = match graph.first[ix] {
+            first if first == ix => None,
+            first => self.places[first].needs.first().copied(),
+        };
+        place.after.extend(same_as);
         let step = PlanStep {
+            same_as,
             needs: place.needs.iter().copied().collect(),
             after: place.after.difference(&place.needs).copied().collect(),
             need_names: names
@@ -90,7 +96,7 @@ impl Building {
         };
         self.steps.push(with_made(step, &made));
         self.places[ix] = Place {
-            needs: BTreeSet::from([self.steps.len() - 1]),
+            needs: BTreeSet::from([same_as.unwrap_or(self.steps.len() - 1)]),
             after: BTreeSet::new(),
         };
     }

@@ -8,8 +8,8 @@ mod build;
 use serde::{Deserialize, Serialize};
 
 pub use crate::expand::{
-    CacheMode, Check, CheckKind, Dialect, EnvPolicy, EnvSetting, Literal, Output, OutputKind,
-    PlanStep, Shell, Sources, StepIx,
+    CacheMode, Check, CheckKind, Dialect, EnvPolicy, EnvSetting, Limit, Literal, Output,
+    OutputKind, PlanStep, Shell, Sources, StepIx,
 };
 pub use build::build;
 

@@ -15,6 +15,9 @@ const NAMES: usize = 10;
 /// How a step ended, in a line without its end.
 pub(super) fn finished(step: &StepFinished, verbose: bool, paint: Paint) -> String {
     let name = paint.name(&step.step);
+    if let Some(other) = &step.same_as {
+        return format!("{SAME} {name} is the same as {other}");
+    }
     match step.outcome {
         Outcome::Executed => {
             let took = human_ms(step.duration_ms);
@@ -39,7 +42,8 @@ pub(super) fn failed(step: &StepFinished, paint: Paint) -> String {
     let words = format!("{FAILED} {} failed", step.step);
     let cause = cause(step);
     let first = cause.lines().next().unwrap_or_default();
-    format!("{}{}: {first}", paint.bad(&words), after(step))
+    let allowed = if step.allowed { " (allowed)" } else { "" };
+    format!("{}{}{allowed}: {first}", paint.bad(&words), after(step))
 }
 
 /// What failed in words, with exit code and signal.
@@ -171,7 +175,7 @@ pub(super) fn summary(run: &RunFinished, errors: usize, paint: Paint) -> String 
     let counts: Vec<String> = Outcome::ALL
         .into_iter()
         .filter(|outcome| run.counts.of(*outcome) > 0)
-        .map(|outcome| count(outcome, run.counts.of(outcome), paint))
+        .map(|outcome| count(outcome, run, paint))
         .collect();
     match run.outcome {
         _ if !counts.is_empty() => format!("{} in {took}", counts.join(", ")),
@@ -182,9 +186,14 @@ pub(super) fn summary(run: &RunFinished, errors: usize, paint: Paint) -> String 
     }
 }
 
-fn count(outcome: Outcome, count: usize, paint: Paint) -> String {
+fn count(outcome: Outcome, run: &RunFinished, paint: Paint) -> String {
+    let count = run.counts.of(outcome);
     let text = format!("{count} {}", outcome.words());
     match outcome {
+        Outcome::Failed if run.allowed == count => paint.warn(&format!("{text} (allowed)")),
+        Outcome::Failed if run.allowed > 0 => {
+            paint.bad(&format!("{text} ({} allowed)", run.allowed))
+        }
         Outcome::Executed | Outcome::FromCache => paint.good(&text),
         Outcome::Failed => paint.bad(&text),
         Outcome::Blocked | Outcome::Cancelled => paint.warn(&text),
@@ -307,6 +316,7 @@ mod tests {
         let mut run = RunFinished {
             outcome: RunOutcome::Failed,
             counts,
+            allowed: 0,
             duration_ms: 1200,
         };
         let text = |run: &RunFinished| summary(run, 2, PLAIN);
@@ -319,6 +329,10 @@ mod tests {
         run.outcome = RunOutcome::Invalid;
         assert_eq!(text(&run), "nothing ran: 2 errors");
         assert_eq!(text(&RunFinished::default()), "nothing to do in 0.0s");
+        (run.counts.failed, run.allowed) = (3, 1);
+        assert_eq!(text(&run), "3 failed (1 allowed) in 1.2s");
+        run.allowed = 3;
+        assert_eq!(text(&run), "3 failed (allowed) in 1.2s");
     }
 
     #[test]

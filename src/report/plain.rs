@@ -119,12 +119,13 @@ impl Plain {
         );
         let named = self.options.silent && self.options.to_stdout.contains(&step.step);
         let again = self.options.replay || named;
-        let wanted = match self.options.output {
-            OutputMode::Auto | OutputMode::Group => ran || again,
-            OutputMode::Stream => !ran && again,
-            OutputMode::Errors => step.outcome == Outcome::Failed,
-            OutputMode::None => false,
-        };
+        let wanted = step.same_as.is_none()
+            && match self.options.output {
+                OutputMode::Auto | OutputMode::Group => ran || again,
+                OutputMode::Stream => !ran && again,
+                OutputMode::Errors => step.outcome == Outcome::Failed,
+                OutputMode::None => false,
+            };
         (wanted && is_worth_showing(log)).then_some(log)
     }
 

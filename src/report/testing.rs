@@ -150,6 +150,7 @@ pub(super) fn end_of(events: &[Event], outcome: RunOutcome) -> Event {
     Event::RunFinished(RunFinished {
         outcome,
         counts,
+        allowed: 0,
         duration_ms: 4567,
     })
 }

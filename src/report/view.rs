@@ -50,7 +50,7 @@ pub struct RunView {
     pub counts: Counts,
     /// What runs, the longest-running first.
     pub running: Vec<Running>,
-    /// What failed, the root cause first: blocked steps are no failures, and of steps that do not
+    /// What failed: first what may fail, then the others, the root cause first: blocked steps are no failures, and of steps that do not
     /// depend on each other, the one that failed first comes first.
     pub failures: Vec<StepFinished>,
     /// What is blocked by failures, in the order of events.
@@ -109,7 +109,7 @@ impl RunView {
     /// The steps that `failed` blocks, directly or by way of others.
     pub fn blocked_by(&self, failed: &str) -> Vec<&str> {
         let mut reached = BTreeSet::from([failed]);
-        let alone = self.failures.len() == 1;
+        let alone = self.failures.iter().filter(|step| !step.allowed).count() == 1;
         loop {
             let before = reached.len();
             for step in &self.blocked {
@@ -144,6 +144,12 @@ impl RunView {
         self.counts.add(step.outcome);
         self.spent += Duration::from_millis(step.duration_ms);
         match step.outcome {
+            // What it is equal to is told.
+            _ if step.same_as.is_some() => {}
+            Outcome::Failed if step.allowed => {
+                let others = self.failures.partition_point(|failure| failure.allowed);
+                self.failures.insert(others, step.clone());
+            }
             Outcome::Failed => self.failures.push(step.clone()),
             Outcome::Blocked => self.blocked.push(blocked(step)),
             _ => {}

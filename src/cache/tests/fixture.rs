@@ -73,6 +73,10 @@ pub(super) fn step(name: &str, outputs: &[&str]) -> PlanStep {
         grace: Duration::from_secs(1),
         requires: Vec::new(),
         verify: Vec::new(),
+        weight: 1,
+        limits: Vec::new(),
+        allow_failure: false,
+        same_as: None,
         hint: None,
         skip: false,
     }

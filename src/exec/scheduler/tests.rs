@@ -6,12 +6,17 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::exec::fixture;
+use crate::plan::Limit;
 
 /// A random run: who needs whom, who fails, who is up to date, in which order things end.
 #[derive(Clone, Debug)]
 struct Case {
     needs: Vec<Vec<StepIx>>,
     fails: Vec<bool>,
+    may_fail: Vec<bool>,
+    weights: Vec<usize>,
+    /// Which of the pools each step is in; pool n has n + 1 places.
+    pools: Vec<BTreeSet<usize>>,
     current: Vec<bool>,
     order: Vec<prop::sample::Index>,
     jobs: usize,
@@ -41,11 +46,15 @@ fn case() -> impl Strategy<Value = Case> {
         });
         let fails = prop::collection::vec(prop::bool::weighted(0.15), count);
         let current = prop::collection::vec(prop::bool::weighted(0.3), count);
+        let may_fail = prop::collection::vec(prop::bool::weighted(0.3), count);
+        let weights = prop::collection::vec(1_usize..7, count);
+        let pools = prop::collection::vec(prop::collection::btree_set(0_usize..3, 0..3), count);
         let order = prop::collection::vec(any::<prop::sample::Index>(), count * 4 + 4);
         let cancel = prop_oneof![3 => Just(None), 1 => (0..count).prop_map(Some)];
         (
             needs,
-            fails,
+            (fails, may_fail),
+            (weights, pools),
             current,
             order,
             1_usize..5,
@@ -53,9 +62,21 @@ fn case() -> impl Strategy<Value = Case> {
             cancel,
         )
             .prop_map(
-                |(needs, fails, current, order, jobs, keep_going, cancel_after)| Case {
+                |(
+                    needs,
+                    (fails, may_fail),
+                    (weights, pools),
+                    current,
+                    order,
+                    jobs,
+                    keep_going,
+                    cancel_after,
+                )| Case {
                     needs,
                     fails,
+                    may_fail,
+                    weights,
+                    pools,
                     current,
                     order,
                     jobs,
@@ -73,8 +94,45 @@ struct Played {
     stopped: bool,
 }
 
+impl Case {
+    fn plan(&self) -> Plan {
+        let mut plan = fixture::plan(&self.needs);
+        for (ix, step) in plan.steps.iter_mut().enumerate() {
+            step.allow_failure = self.may_fail[ix];
+            step.weight = self.weights[ix];
+            let limit = |pool: &usize| Limit {
+                name: format!("pool {pool}"),
+                places: pool + 1,
+            };
+            step.limits = self.pools[ix].iter().map(limit).collect();
+        }
+        plan
+    }
+
+    /// Whether these steps may run at once.
+    fn assert_fits(&self, running: &[(StepIx, usize)]) {
+        let weight: usize = running
+            .iter()
+            .map(|(step, _)| self.weights[*step].min(self.jobs))
+            .sum();
+        assert!(weight <= self.jobs, "more slots are taken than there are");
+        for pool in 0..3 {
+            let inside = running
+                .iter()
+                .filter(|(step, _)| self.pools[*step].contains(&pool))
+                .count();
+            assert!(inside <= pool + 1, "pool {pool} is too full");
+        }
+    }
+
+    /// Whether what needs the step may go on after this outcome.
+    fn lets_go_on(&self, step: StepIx, outcome: Outcome) -> bool {
+        outcome.is_good() || outcome == Outcome::Failed && self.may_fail[step]
+    }
+}
+
 fn play(case: &Case) -> Played {
-    let plan = fixture::plan(&case.needs);
+    let plan = case.plan();
     let mut scheduler = Scheduler::new(&plan, case.jobs, case.keep_going);
     let mut outcomes: Vec<Option<Outcome>> = vec![None; case.needs.len()];
     let mut running: Vec<(StepIx, usize)> = Vec::new();
@@ -101,7 +159,7 @@ fn play(case: &Case) -> Played {
             let at = order.next().unwrap().index(running.len());
             let (step, _) = running.swap_remove(at);
             let failed = case.fails[step];
-            stopped |= failed && !case.keep_going;
+            stopped |= failed && !case.keep_going && !case.may_fail[step];
             news = scheduler.finished(
                 step,
                 if failed {
@@ -112,7 +170,7 @@ fn play(case: &Case) -> Played {
             );
             ended += 1;
         }
-        assert!(running.len() <= case.jobs);
+        case.assert_fits(&running);
         for Ending {
             step,
             outcome,
@@ -149,7 +207,7 @@ fn assert_start(case: &Case, outcomes: &[Option<Outcome>], step: StepIx, stopped
     assert!(
         case.needs[step]
             .iter()
-            .all(|need| outcomes[*need].is_some_and(Outcome::is_good))
+            .all(|need| outcomes[*need].is_some_and(|outcome| case.lets_go_on(*need, outcome)))
     );
 }
 
@@ -178,7 +236,9 @@ proptest! {
     fn blocked_is_exactly_what_is_downstream_of_the_failed(case in case()) {
         let Played { outcomes, stopped } = play(&case);
         let failed = with(&outcomes, Outcome::Failed);
-        prop_assert_eq!(with(&outcomes, Outcome::Blocked), downstream(&case.needs, &failed));
+        let blocking = failed.iter().copied().filter(|step| !case.may_fail[*step]).collect();
+        let blocked = &downstream(&case.needs, &blocking) - &failed;
+        prop_assert_eq!(with(&outcomes, Outcome::Blocked), blocked);
         prop_assert!(stopped || with(&outcomes, Outcome::Cancelled).is_empty());
         let fails_first = |step: &StepIx| case.fails[*step] && !case.current[*step];
         prop_assert!(failed.iter().all(fails_first));
@@ -199,6 +259,52 @@ fn the_longest_remaining_path_goes_first() {
     let seconds = |time| Some(Duration::from_secs(time));
     scheduler.weigh(&[seconds(60), seconds(1), seconds(1), seconds(1)]);
     assert_eq!(scheduler.next_to_decide(), Some(0));
+}
+
+#[test]
+fn who_waits_for_a_pool_lets_others_go_ahead_and_who_waits_for_slots_does_not() {
+    let mut plan = fixture::plan(&vec![vec![]; 4]);
+    let pool = || Limit {
+        name: "pool".to_owned(),
+        places: 1,
+    };
+    plan.steps[0].limits = vec![pool()];
+    plan.steps[1].limits = vec![pool()];
+    plan.steps[2].weight = 9;
+    let mut scheduler = Scheduler::new(&plan, 2, false);
+    while let Some(step) = scheduler.next_to_decide() {
+        scheduler.must_run(step);
+    }
+    assert_eq!(scheduler.next_to_run(), Some((0, 0)));
+    // 1 waits for the pool, 2 for all slots, and 3 for 2.
+    assert_eq!(scheduler.next_to_run(), None);
+    scheduler.finished(0, Outcome::Executed);
+    assert_eq!(scheduler.next_to_run(), Some((1, 0)));
+    assert_eq!(scheduler.next_to_run(), None);
+    scheduler.finished(1, Outcome::Executed);
+    assert_eq!(scheduler.next_to_run(), Some((2, 0)));
+    assert_eq!(scheduler.next_to_run(), None);
+    scheduler.finished(2, Outcome::Executed);
+    assert_eq!(scheduler.next_to_run(), Some((3, 0)));
+}
+
+#[test]
+fn a_step_that_is_the_same_as_another_ends_as_it_does() {
+    let mut plan = fixture::plan(&[vec![], vec![], vec![0]]);
+    plan.steps[1].after = vec![0];
+    plan.steps[1].same_as = Some(0);
+    for outcome in [Outcome::Executed, Outcome::Failed, Outcome::Skipped] {
+        let mut scheduler = Scheduler::new(&plan, 2, true);
+        let first = scheduler.next_to_decide().unwrap();
+        assert_eq!((first, scheduler.next_to_decide()), (0, None));
+        let ends = scheduler.finished(first, outcome);
+        let twin = Ending {
+            step: 1,
+            outcome,
+            because_of: Some(0),
+        };
+        assert!(ends.contains(&twin));
+    }
 }
 
 #[test]

@@ -17,8 +17,12 @@ pub(super) fn fill_in(step: &mut StepDoc, defaults: &StepDoc) {
             $(if step.$key.is_none() { step.$key.clone_from(&defaults.$key); })*
         };
     }
-    fill!(run shell needs after sources exclude outputs env env_files secrets path pass_env env_policy dir vars matrix condition
-          timeout grace cache max_instances requires verify hint description internal);
+    fill!(
+        run shell needs after sources exclude outputs
+        env env_files secrets path pass_env env_policy dir vars matrix condition
+        timeout grace allow_failure pool weight max_parallel
+        cache max_instances requires verify hint description internal
+    );
 }
 
 impl Lowering {
@@ -61,6 +65,10 @@ impl Lowering {
             condition: doc.condition.as_ref().map(|text| text.value.clone()),
             timeout: self.read(doc.timeout.as_ref(), duration),
             grace: self.read(doc.grace.as_ref(), duration),
+            allow_failure: doc.allow_failure.as_ref().is_some_and(|allow| allow.value),
+            pool: doc.pool.as_ref().map(|pool| pool.value.clone()),
+            weight: doc.weight.as_ref().map_or(1, |weight| weight.value),
+            max_parallel: doc.max_parallel.as_ref().map(|max| max.value),
             cache: doc
                 .cache
                 .as_ref()
