@@ -17,6 +17,7 @@ use super::error::ExecError;
 use super::failure::Failure;
 use super::messages::{Message, messages};
 use super::output::SILENT;
+use super::preflight::preflight;
 use super::reasons::reasons;
 use super::scheduler::{Ending, Scheduler};
 use super::worker::{Crew, Done, Job, found, in_full, millis};
@@ -134,9 +135,26 @@ impl<'a> Coordinator<'a> {
     /// From the first step that has to run on.
     fn with_threads(&mut self) {
         match self.make_ready() {
-            Ok(pool) => pool.in_place_scope_fifo(|scope| self.serve(scope)),
+            Ok(pool) => {
+                self.look_ahead();
+                pool.in_place_scope_fifo(|scope| self.serve(scope));
+            }
             Err(error) => self.give_up(&error),
         }
+    }
+
+    /// Ends what would fail for want of a program or a variable before anything starts.
+    fn look_ahead(&mut self) {
+        let mut failures = preflight(self.plan, self.crew);
+        failures.retain(|(step, _)| !self.scheduler.is_over(*step));
+        let steps: Vec<StepIx> = failures.iter().map(|(step, _)| *step).collect();
+        let mut ends = self.scheduler.cannot_run(&steps);
+        ends.retain(|end| !steps.contains(&end.step));
+        for (step, failure) in failures {
+            self.steps[step].pending = None;
+            self.end(step, failure.told(&self.plan.steps[step]));
+        }
+        self.settle(ends);
     }
 
     fn make_ready(&mut self) -> Result<ThreadPool, ExecError> {
@@ -388,15 +406,19 @@ impl<'a> Coordinator<'a> {
 /// Telling.
 impl Coordinator<'_> {
     /// The end of a step that was decided on or ran, and of all that ends with it.
-    fn finish(&mut self, step: StepIx, mut finished: StepFinished) {
-        let outcome = finished.outcome;
-        finished.allowed = outcome == Outcome::Failed && self.plan.steps[step].allow_failure;
-        let ends = self.scheduler.finished(step, outcome);
-        if outcome == Outcome::Failed {
+    fn finish(&mut self, step: StepIx, finished: StepFinished) {
+        let ends = self.scheduler.finished(step, finished.outcome);
+        self.end(step, finished);
+        self.settle(ends.into_iter().filter(|end| end.step != step).collect());
+    }
+
+    /// The end of one step by its own doing.
+    fn end(&mut self, step: StepIx, mut finished: StepFinished) {
+        if finished.outcome == Outcome::Failed {
+            finished.allowed = self.plan.steps[step].allow_failure;
             self.steps[step].root_cause = Some(step);
         }
         self.count(step, finished);
-        self.settle(ends.into_iter().filter(|end| end.step != step).collect());
     }
 
     /// Ends that nobody else tells: of steps that never had their turn.

@@ -5,6 +5,7 @@
 //! | `scheduler`, `places` | who may go next: a pure state machine; slots and pools |
 //! | `coordinator` | the one loop that owns all state of a run and tells all events |
 //! | `worker` | the story of one step that has to run, on a thread of the jobs pool |
+//! | `preflight` | what can be found missing before the first step starts |
 //! | `environment`, `scripts`, `checks` | what a step's processes get, and what must hold around them |
 //! | `output`, `mask` | what processes print: without secrets to the log, and live to the coordinator |
 //! | `decide` | what a run would do, without doing it |
@@ -24,6 +25,7 @@ mod mask;
 mod messages;
 mod output;
 mod places;
+mod preflight;
 mod reasons;
 mod scheduler;
 mod scripts;

@@ -192,6 +192,18 @@ impl Scheduler {
         std::mem::take(&mut self.news)
     }
 
+    /// It is known before anything runs that these steps cannot. Gives all ends that follow.
+    pub fn cannot_run(&mut self, steps: &[StepIx]) -> Vec<Ending> {
+        for step in steps {
+            self.go(*step, State::Over(Outcome::Failed));
+        }
+        if !self.keep_going && !steps.iter().all(|step| self.allowed[*step]) {
+            self.stop();
+        }
+        self.settle_all();
+        std::mem::take(&mut self.news)
+    }
+
     /// The run is to end: what has not started is cancelled; what runs has to come back.
     pub fn cancel(&mut self) -> Vec<Ending> {
         self.stop();
@@ -202,6 +214,11 @@ impl Scheduler {
     /// Whether every step is over.
     pub fn is_done(&self) -> bool {
         self.left == 0
+    }
+
+    /// Whether `step` is over.
+    pub fn is_over(&self, step: StepIx) -> bool {
+        matches!(self.states[step], State::Over(_))
     }
 
     /// What `step` needs or comes after.
@@ -313,9 +330,12 @@ fn allowed(from: State, to: State) -> bool {
     matches!(
         (from, to),
         (Waiting, Ready | Over(_))
-            | (Ready, Deciding | Over(Outcome::Cancelled))
+            | (Ready, Deciding | Over(Outcome::Cancelled | Outcome::Failed))
             | (Deciding, Runnable | Over(_))
-            | (Runnable, Running | Over(Outcome::Cancelled))
+            | (
+                Runnable,
+                Running | Over(Outcome::Cancelled | Outcome::Failed)
+            )
             | (Running, Over(_))
     )
 }
