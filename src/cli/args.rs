@@ -27,6 +27,9 @@ pub(crate) struct Place {
     /// Work as if started in DIR; may be repeated, as in make
     #[arg(short = 'C', long = "directory", value_name = "DIR", global = true)]
     pub(crate) directory: Vec<PathBuf>,
+    /// The pipeline of this file alone, or, where no workspace knows it, a workspace of its own
+    #[arg(short, long, value_name = "FILE", global = true)]
+    pub(crate) file: Option<PathBuf>,
     /// When to use colours
     #[arg(long, value_name = "WHEN", global = true, default_value = "auto")]
     pub(crate) color: When,
@@ -392,10 +395,12 @@ pub(crate) fn with_command(mut words: Vec<std::ffi::OsString>) -> Vec<std::ffi::
     let mut at = 1;
     while let Some(word) = words.get(at).and_then(|word| word.to_str()) {
         match word {
-            "-C" | "--directory" | "--color" => at += 2,
+            "-C" | "--directory" | "-f" | "--file" | "--color" => at += 2,
             "-h" | "--help" | "-V" | "--version" => return words,
             _ if word.starts_with("-C")
+                || word.starts_with("-f")
                 || word.starts_with("--directory=")
+                || word.starts_with("--file=")
                 || word.starts_with("--color=") =>
             {
                 at += 1;

@@ -50,7 +50,7 @@ pub(super) struct Found {
 pub(super) fn find(around: &Surroundings, args: &RunArgs) -> Option<Found> {
     let name = name(around, args)?;
     let root = around
-        .folder
+        .start()
         .ancestors()
         .find(|folder| file(folder, &name).exists())?;
     let bytes = sys::fs::read(&file(root, &name)).ok()?;
@@ -119,7 +119,7 @@ fn kept(session: &Session, planned: &Planned, started: SystemTime) -> Option<Kep
     // file system's clock.
     let rested = nanos(started)? - i128::try_from(margin(&session.root).as_nanos()).ok()?;
     let device = identity_of(&session.root)?.device;
-    let mut paths = looked_at_for_root(&session.around.folder, &session.root)?;
+    let mut paths = looked_at_for_root(session.around.start(), &session.root)?;
     paths.extend(session.loaded.looked_at.clone()?);
     paths.sort_unstable();
     paths.dedup();
@@ -170,7 +170,8 @@ fn name(around: &Surroundings, args: &RunArgs) -> Option<String> {
         selection.all,
         &args.args,
     );
-    let folder = around.folder.as_os_str().as_encoded_bytes();
+    let bytes = |path: &Path| path.as_os_str().as_encoded_bytes().to_vec();
+    let folder = (bytes(&around.folder), around.file.as_deref().map(bytes));
     let request =
         postcard::to_allocvec(&(env!("CARGO_PKG_VERSION"), program, host, asked, folder)).ok()?;
     Some(Digest::of(&request).hex())

@@ -16,9 +16,7 @@ pub(super) fn list(around: &Surroundings, args: &ListArgs) -> Exit {
     };
     let findings = std::mem::take(&mut session.findings);
     tell(&session.events(&findings));
-    let member = session.member.as_ref().filter(|_| !args.all);
-    let in_scope =
-        |pipeline: &&Pipeline| member.is_none_or(|member| pipeline.member.as_ref() == Some(member));
+    let in_scope = |pipeline: &&Pipeline| args.all || session.scope.holds(pipeline);
     let pipelines: Vec<&Pipeline> = session
         .loaded
         .workspace

@@ -21,6 +21,7 @@ mod plan;
 mod run;
 mod schema;
 mod session;
+mod standing;
 mod why;
 
 use std::ffi::OsString;

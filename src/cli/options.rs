@@ -2,7 +2,7 @@
 //! here, and nothing after this looks at the environment or the terminal.
 
 use std::io::IsTerminal;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::args::{Output, Place, RunArgs, Selection, StoreArgs, When};
@@ -16,6 +16,8 @@ use crate::sys::{self, env::Environment};
 pub(super) struct Surroundings {
     /// The folder that `pipe` works in, absolute.
     pub(super) folder: PathBuf,
+    /// `-f`, absolute.
+    pub(super) file: Option<PathBuf>,
     /// The caller's environment.
     pub(super) env: Environment,
     /// Whether standard output and standard error take colours.
@@ -40,6 +42,8 @@ impl Surroundings {
         let folder = folder
             .canonicalize()
             .map_err(|error| format!("cannot work in `{}`: {error}", folder.display()))?;
+        let file = place.file.as_deref().map(|file| located(&folder, file));
+        let file = file.transpose()?;
         let terminal = (
             std::io::stdout().is_terminal(),
             std::io::stderr().is_terminal(),
@@ -51,10 +55,17 @@ impl Surroundings {
         set_choice(place.color);
         Ok(Self {
             folder,
+            file,
             env,
             color,
             terminal,
         })
+    }
+
+    /// The folder from which the workspace is looked for.
+    pub(super) fn start(&self) -> &Path {
+        let of_file = self.file.as_deref().and_then(Path::parent);
+        of_file.unwrap_or(&self.folder)
     }
 
     /// A variable of the caller, as far as it is text; empty is the same as unset.
@@ -78,6 +89,26 @@ impl Surroundings {
             })
             .clamp(40, 200)
     }
+}
+
+/// The file that `-f` means. Its own name is kept where it is a link.
+fn located(folder: &Path, file: &Path) -> Result<PathBuf, String> {
+    let shown = file.display();
+    let path = folder.join(file);
+    let facts =
+        std::fs::metadata(&path).map_err(|error| format!("cannot read `{shown}`: {error}"))?;
+    if facts.is_dir() {
+        return Err(format!(
+            "`{shown}` is a folder: `-f` wants a file, and `-C {shown}` works in the folder"
+        ));
+    }
+    let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
+        return Err(format!("`{shown}` is no file"));
+    };
+    let parent = parent
+        .canonicalize()
+        .map_err(|error| format!("cannot read `{shown}`: {error}"))?;
+    Ok(parent.join(name))
 }
 
 /// `--color`, then NO_COLOR, then CLICOLOR_FORCE, then whether somebody looks.
@@ -120,7 +151,7 @@ fn screen() -> (u16, u16) {
 /// What `selection` asks for, and the variables that it sets.
 pub(super) fn request(
     selection: &Selection,
-    member: Option<crate::path::RelPath>,
+    scope: Scope,
 ) -> Result<(Request, Vec<(String, String)>), String> {
     let (assignments, references): (Vec<_>, Vec<_>) = selection
         .words
@@ -135,9 +166,11 @@ pub(super) fn request(
     });
     let request = Request {
         references,
-        scope: member
-            .filter(|_| !selection.all)
-            .map_or(Scope::Workspace, Scope::Member),
+        scope: if selection.all {
+            Scope::Workspace
+        } else {
+            scope
+        },
         profile: selection.profile.clone(),
         matrix: matrix.collect::<Result<_, String>>()?,
     };

@@ -7,14 +7,15 @@ use std::sync::Arc;
 use super::diagnose::{Finding, events, is_error, of_loading};
 use super::exit::{Exit, refuse};
 use super::options::{self, Surroundings};
+use super::standing::{self, Standing};
 use super::{args::Selection, output};
 use crate::cache::{Cache, CacheOptions};
 use crate::event;
 use crate::expand::{ExpandError, Facts};
-use crate::graph::{GraphError, Linked, Request, SelectError, StepGraph, Wanted, link, select};
-use crate::load::{EnvFiles, Loaded, facts, find_root, load};
-use crate::model::Pipeline;
-use crate::path::RelPath;
+use crate::graph::{
+    GraphError, Linked, Request, Scope, SelectError, StepGraph, Wanted, link, select,
+};
+use crate::load::{EnvFiles, Loaded, facts};
 use crate::plan::{self, Plan};
 use crate::suggest::did_you_mean;
 
@@ -23,8 +24,8 @@ pub(super) struct Session<'a> {
     pub(super) around: &'a Surroundings,
     pub(super) root: PathBuf,
     pub(super) loaded: Loaded,
-    /// The member that the caller's folder is in.
-    pub(super) member: Option<RelPath>,
+    /// Where the caller's bare names are looked up.
+    pub(super) scope: Scope,
     /// What is wrong with files, before anything was asked for.
     pub(super) findings: Vec<Finding>,
     /// The dotenv files that were asked for.
@@ -48,20 +49,22 @@ impl<'a> Session<'a> {
     ///
     /// When there is none: it is told, and the exit is what remains.
     pub(super) fn open(around: &'a Surroundings) -> Result<Self, Exit> {
-        let root = find_root(&around.folder).map_err(|error| {
+        let Standing {
+            root,
+            mut loaded,
+            scope,
+        } = standing::find(around).map_err(|error| {
             tell(&events(&[Box::new(error)], &Default::default(), around));
             Exit::Invalid
         })?;
-        let mut loaded = load(&root);
         let doubtful = loaded.doubtful || !loaded.load.is_empty();
         let findings = of_loading(&mut loaded);
-        let member = member(&root, &around.folder, &loaded);
         let env_files = Arc::new(EnvFiles::new(&root, &loaded.sources));
         Ok(Self {
             around,
             root,
             loaded,
-            member,
+            scope,
             findings,
             env_files,
             doubtful,
@@ -92,7 +95,7 @@ impl<'a> Session<'a> {
 
     /// The graph of what was asked for; findings are added to the session's.
     pub(super) fn graph(&mut self, selection: &Selection) -> StepGraph {
-        let (request, assignments) = match options::request(selection, self.member.clone()) {
+        let (request, assignments) = match options::request(selection, self.scope.clone()) {
             Ok(request) => request,
             Err(message) => {
                 self.findings.push(Box::new(SelectError::Bad { message }));
@@ -241,9 +244,7 @@ impl<'a> Session<'a> {
     /// The profiles that can be asked for from where the caller stands.
     pub(super) fn profiles_in_scope(&self) -> BTreeSet<String> {
         let pipelines = self.loaded.workspace.pipelines.values();
-        let in_scope =
-            |pipeline: &&Pipeline| self.member.is_none() || pipeline.member == self.member;
-        let in_scope = pipelines.filter(in_scope);
+        let in_scope = pipelines.filter(|pipeline| self.scope.holds(pipeline));
         in_scope
             .flat_map(|pipeline| pipeline.profiles.keys().cloned())
             .collect()
@@ -277,31 +278,13 @@ impl<'a> Session<'a> {
 
     /// A request for references in the caller's scope.
     pub(super) fn request(&self, references: Vec<String>, profile: Option<String>) -> Request {
-        let scope = self
-            .member
-            .clone()
-            .map_or(crate::graph::Scope::Workspace, crate::graph::Scope::Member);
         Request {
             references,
-            scope,
+            scope: self.scope.clone(),
             profile,
             matrix: Vec::new(),
         }
     }
-}
-
-/// The member folder that `folder` is in.
-fn member(root: &std::path::Path, folder: &std::path::Path, loaded: &Loaded) -> Option<RelPath> {
-    let folder = RelPath::below(root, folder)?;
-    let members = loaded
-        .workspace
-        .pipelines
-        .values()
-        .filter_map(|pipeline| pipeline.member.as_ref());
-    members
-        .filter(|member| folder.is_in(member))
-        .max_by_key(|member| member.as_bytes().len())
-        .cloned()
 }
 
 /// Draws reports on standard error, and counts them where there are many.

@@ -16,8 +16,21 @@ use crate::suggest::{did_you_mean, listing};
 pub enum Scope {
     /// The pipeline of this member folder.
     Member(RelPath),
+    /// The pipeline of this file.
+    File(RelPath),
     /// All pipelines.
     Workspace,
+}
+
+impl Scope {
+    /// Whether bare names are looked up in `pipeline`.
+    pub fn holds(&self, pipeline: &Pipeline) -> bool {
+        match self {
+            Self::Workspace => true,
+            Self::File(file) => pipeline.file == *file,
+            Self::Member(folder) => pipeline.member.as_ref() == Some(folder),
+        }
+    }
 }
 
 /// What was asked for.
@@ -203,14 +216,10 @@ enum Visit<'a> {
 
 impl<'a> Selection<'a> {
     fn in_scope(&self) -> impl Iterator<Item = &'a Pipeline> {
-        let scope = self.request.scope.clone();
         self.workspace
             .pipelines
             .values()
-            .filter(move |pipeline| match &scope {
-                Scope::Workspace => true,
-                Scope::Member(folder) => pipeline.member.as_ref() == Some(folder),
-            })
+            .filter(|pipeline| self.request.scope.holds(pipeline))
     }
 
     /// `-p X` that no pipeline in scope has, nor one that is named, is a mistake.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use indexmap::map::Entry;
 
+use super::root::has_pipelines;
 use super::templates::{Found, Id, Templates};
 use super::{ENDINGS, LoadError, Loaded, foreign, root};
 use crate::glob::{Ignore, Pattern, Want, list};
@@ -27,12 +28,17 @@ pub fn load(root: &Path) -> Loaded {
     match dialect.flatten() {
         Some(dialect) => loader.foreign(dialect),
         None => {
-            loader.root_file();
-            loader.pipelines_folder();
-            loader.members();
-            loader.check_templates();
+            let file = loader.spelling(&RelPath::root(), b"pipe");
+            loader.own(file);
         }
     }
+    loader.finish()
+}
+
+/// Reads the workspace at `root` whose root file is `file`, whatever its name.
+pub fn load_file(root: &Path, file: &Path) -> Loaded {
+    let mut loader = Loader::new(root);
+    loader.own(RelPath::below(root, file));
     loader.finish()
 }
 
@@ -79,10 +85,14 @@ impl Loader {
             .map_or_else(|| "root".into(), |name| name.to_string_lossy().into_owned())
     }
 
-    fn root_file(&mut self) {
-        if let Some(file) = self.spelling(&RelPath::root(), b"pipe") {
+    /// All pipelines in files of `pipe`'s own, with the root's own in `root_file`.
+    fn own(&mut self, root_file: Option<RelPath>) {
+        if let Some(file) = root_file {
             self.read(file, self.root_name(), RelPath::root(), None);
         }
+        self.pipelines_folder();
+        self.members();
+        self.check_templates();
     }
 
     pub(super) fn look_at(&mut self, path: PathBuf) {
@@ -122,6 +132,7 @@ impl Loader {
     fn members(&mut self) {
         let ignore = self.ignore();
         let (patterns, left_out) = self.member_patterns();
+        self.loaded.left_out = left_out;
         for pattern in patterns {
             self.look_at(pattern.prefix().under(&self.root));
             let rest = pattern.text().strip_prefix(&pattern.prefix().to_string());
@@ -135,7 +146,12 @@ impl Loader {
                 Want::FilesAndFolders,
             );
             for folder in self.listed(folders) {
-                if left_out.iter().any(|pattern| pattern.matches(&folder)) {
+                if self
+                    .loaded
+                    .left_out
+                    .iter()
+                    .any(|pattern| pattern.matches(&folder))
+                {
                     continue;
                 }
                 if self
@@ -146,10 +162,21 @@ impl Loader {
                     continue;
                 }
                 if let Some(file) = self.spelling(&folder, b"pipe") {
+                    self.refuse_root(&folder);
                     let name = to_text(folder.file_name());
                     self.read(file, name, folder.clone(), Some(folder));
                 }
             }
+        }
+    }
+
+    /// Whoever stands in a member with pipelines of its own is in another workspace.
+    fn refuse_root(&mut self, member: &RelPath) {
+        let folder = member.under(&self.root);
+        self.look_at(folder.join("pipelines"));
+        if has_pipelines(&folder) {
+            let folder = member.to_string();
+            self.loaded.load.push(LoadError::NestedRoot { folder });
         }
     }
 
@@ -331,6 +358,7 @@ impl Loader {
             .and_then(|workspace| workspace.value.defaults.as_ref())
             .map(|d| d.value.clone());
         for read in documents {
+            self.loaded.files.insert(read.place.file.clone());
             let mut lowered = lower(&read.document, read.place, defaults.as_ref());
             if read.lacks_base {
                 // The profile, or the `run` of a step, may be in what it extends.

@@ -45,6 +45,34 @@ pub enum LoadError {
         /// The other.
         second: String,
     },
+    /// A pipeline file around the caller that is no part of the workspace.
+    #[error("`{file}` is no part of the workspace around it")]
+    #[diagnostic(
+        code(pipe::load::not_a_member),
+        help(
+            "add `{folder}` to `workspace.members` of the root's `pipe.yaml` (or `!{folder}`, to pass it by), or use it alone with `-f`"
+        )
+    )]
+    NotAMember {
+        /// The file.
+        file: String,
+        /// Its folder.
+        folder: String,
+    },
+    /// A member that is a workspace of its own for those who stand in it.
+    #[error(
+        "the member `{folder}` is the root of another workspace: it has `pipelines/` of its own"
+    )]
+    #[diagnostic(
+        code(pipe::load::nested_root),
+        help(
+            "leave it out with `!{folder}` in `workspace.members`, or move its pipelines to this root's `pipelines/`"
+        )
+    )]
+    NestedRoot {
+        /// The member.
+        folder: String,
+    },
     /// A pattern of `members` or `ignore` that cannot be read.
     #[error("{message}")]
     #[diagnostic(code(pipe::load::bad_pattern))]

@@ -12,18 +12,21 @@ mod foreign;
 mod root;
 mod templates;
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 
-pub use discover::load;
+pub use discover::{load, load_file};
 pub use env_files::EnvFiles;
 pub use error::LoadError;
 pub use facts::{facts, stamps};
 pub use foreign::{Imported, import};
-pub use root::{find_root, has_own, looked_at_for_root};
+pub use root::{find_root, has_own, looked_at_for_root, pipe_file};
 
 use crate::dialect::DialectError;
+use crate::glob::Pattern;
 use crate::model::{ModelError, Workspace};
 use crate::parse::ParseError;
+use crate::path::RelPath;
 use crate::source::SourceMap;
 
 /// The two spellings of a pipeline file's ending.
@@ -47,6 +50,10 @@ pub struct Loaded {
     /// Files and folders that the workspace depends on, there or not there; `None` where they
     /// cannot be listed.
     pub looked_at: Option<Vec<PathBuf>>,
+    /// All pipeline files.
+    pub files: HashSet<RelPath>,
+    /// Where `workspace.members` says that there is no member.
+    pub left_out: Vec<Pattern>,
     /// A file gave no steps for its mistakes: what others miss may be in it.
     pub doubtful: bool,
 }

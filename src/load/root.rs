@@ -13,10 +13,11 @@ use super::{ENDINGS, LoadError, foreign};
 /// When there is none of them on the way up.
 pub fn find_root(folder: &Path) -> Result<PathBuf, LoadError> {
     let is_root = |folder: &&Path| says_workspace(folder) || has_pipelines(folder);
-    let root = folder
-        .ancestors()
-        .find(is_root)
-        .or_else(|| folder.ancestors().find(|folder| file_in(folder).is_some()));
+    let root = folder.ancestors().find(is_root).or_else(|| {
+        folder
+            .ancestors()
+            .find(|folder| pipe_file(folder).is_some())
+    });
     root.map(Path::to_path_buf)
         .or_else(|| foreign::find(folder))
         .ok_or_else(|| LoadError::NoWorkspace {
@@ -26,11 +27,11 @@ pub fn find_root(folder: &Path) -> Result<PathBuf, LoadError> {
 
 /// Whether a folder has pipeline files of our own.
 pub fn has_own(folder: &Path) -> bool {
-    file_in(folder).is_some() || has_pipelines(folder)
+    pipe_file(folder).is_some() || has_pipelines(folder)
 }
 
 /// The `pipe.yaml` or `pipe.yml` of a folder.
-fn file_in(folder: &Path) -> Option<PathBuf> {
+pub fn pipe_file(folder: &Path) -> Option<PathBuf> {
     ENDINGS
         .iter()
         .map(|ending| folder.join(format!("pipe.{ending}")))
@@ -38,11 +39,11 @@ fn file_in(folder: &Path) -> Option<PathBuf> {
 }
 
 fn says_workspace(folder: &Path) -> bool {
-    file_in(folder).is_some_and(|file| has_key(&file, &["workspace"]))
+    pipe_file(folder).is_some_and(|file| has_key(&file, &["workspace"]))
 }
 
 /// Other tools have folders of this name, so one of its files must look like a pipeline file.
-fn has_pipelines(folder: &Path) -> bool {
+pub(super) fn has_pipelines(folder: &Path) -> bool {
     let Ok(entries) = std::fs::read_dir(folder.join("pipelines")) else {
         return false;
     };
