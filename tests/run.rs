@@ -77,6 +77,24 @@ fn an_interrupt_ends_the_steps_and_is_told() {
 }
 
 #[test]
+fn an_interrupt_ends_the_wait_before_a_retry() {
+    let sandbox = Sandbox::with(
+        "steps:\n  wait: { run: exit 1, retries: { max: 1, delay: 1h }, on_failure: touch undone }\n",
+    );
+    let mut run = sandbox.start(&["run", "--json", "wait"]);
+    let events = BufReader::new(run.stdout.take().unwrap()).lines();
+    for line in events.map(Result::unwrap) {
+        if line.contains(r#""event":"step_retried""#) {
+            signal(&sandbox, "INT", &run);
+        }
+    }
+    let (exit, words) = finished(run);
+    assert_eq!(exit, Some(130), "{words}");
+    assert!(words.contains("1 cancelled"), "{words}");
+    assert!(!sandbox.has("undone"), "a run that ends starts nothing new");
+}
+
+#[test]
 fn a_step_that_ignores_the_signal_is_killed() {
     let deaf = "steps:\n  wait: { grace: 50ms, run: 'trap \"\" TERM; echo $$ > pid; echo > started; cat go; cat go' }\n";
     let (sandbox, run) = waiting(deaf);

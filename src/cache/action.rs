@@ -60,6 +60,8 @@ pub struct Action {
     pub verify: Vec<(Check, Option<String>)>,
     /// Words that only make keys differ.
     pub salt: Vec<String>,
+    /// Whether outputs of the previous run stayed in place.
+    pub incremental: bool,
 }
 
 impl Action {
@@ -82,6 +84,7 @@ impl Action {
             outputs,
             salt,
             verify,
+            incremental,
             // In the key by what they bring: `inputs` and `late`.
             sources: _,
             needs: _,
@@ -97,6 +100,9 @@ impl Action {
             weight: _,
             limits: _,
             allow_failure: _,
+            retries: _,
+            on_failure: _,
+            allow_background: _,
             requires: _,
             same_as: _,
             hint: _,
@@ -124,6 +130,7 @@ impl Action {
                 .map(|check| filled(check, late))
                 .collect::<Result<_, _>>()?,
             salt: salt.clone(),
+            incremental: *incremental,
         })
     }
 
@@ -144,6 +151,7 @@ impl Action {
             path,
             verify,
             salt,
+            incremental,
         } = self;
         let mut to = Encoder::new();
         to.list(Field::Command, command);
@@ -163,6 +171,7 @@ impl Action {
         if !secrets.is_empty() {
             to.list(Field::Secrets, secrets);
         }
+        to.flag(Field::Incremental, *incremental);
         to.finish()
     }
 

@@ -23,7 +23,7 @@ use crate::sys::fs::{FsError, TEMP_PREFIX, rename_locked, unlock};
 #[derive(Debug)]
 #[must_use = "what was set aside must be put back or discarded"]
 pub struct Aside {
-    /// In the journal; `None` for a step without outputs.
+    /// In the journal; `None` for a step without outputs, or whose outputs stay in place.
     number: Option<u64>,
     identity: String,
     outputs: Vec<Output>,
@@ -33,8 +33,8 @@ pub struct Aside {
 }
 
 impl Cache {
-    /// Moves everything that the outputs of `step` cover out of the way, and makes the folders
-    /// that they will be in.
+    /// Moves everything that the outputs of `step` cover out of the way (not for an incremental
+    /// one), and makes the folders that they will be in.
     ///
     /// # Errors
     ///
@@ -55,6 +55,10 @@ impl Cache {
             known,
         };
         if step.outputs.is_empty() {
+            return Ok(aside);
+        }
+        if step.incremental {
+            self.make_parents(&aside.outputs)?;
             return Ok(aside);
         }
         let mut units = self.units(&aside.outputs)?;
@@ -91,10 +95,12 @@ impl Cache {
         if !units.is_empty() {
             self.write(&Note::Ready { number })?;
         }
-        aside
-            .outputs
-            .iter()
-            .filter(|output| !output.negated)
+        self.make_parents(&aside.outputs)
+    }
+
+    fn make_parents(&self, outputs: &[Output]) -> Result<(), FsError> {
+        let made = outputs.iter().filter(|output| !output.negated);
+        made.into_iter()
             .try_for_each(|output| self.make_parent(output))
     }
 

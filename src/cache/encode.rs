@@ -55,11 +55,13 @@ pub enum Field {
     Salt = 15,
     /// Names of secrets; not there where there are none.
     Secrets = 16,
+    /// There if outputs of the previous run stay in place.
+    Incremental = 17,
 }
 
 impl Field {
     /// All fields, in the order in which they are encoded.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Command,
         Self::Args,
         Self::Dir,
@@ -74,6 +76,7 @@ impl Field {
         Self::Verify,
         Self::Salt,
         Self::Secrets,
+        Self::Incremental,
     ];
 
     fn of_tag(tag: u8) -> Option<Self> {
@@ -119,6 +122,13 @@ impl Encoder {
                 items.push(value.as_ref());
             }
         });
+    }
+
+    /// Writes a field that is there or not.
+    pub(super) fn flag(&mut self, field: Field, is_set: bool) {
+        if is_set {
+            self.list(field, ["true"]);
+        }
     }
 
     /// Writes a field with an item for each of `values`.

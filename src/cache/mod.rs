@@ -12,11 +12,12 @@
 //! | 7 | inputs: sources and outputs of needed steps, one sorted list of (path, kind, exec, digest) | `input` |
 //! | 9 | declared outputs with their flags | `output` |
 //! | 10 | shell, `env_policy`, `path`, `verify` | `shell`, `env_policy`, `path`, `verify` |
+//! | 10 | `incremental`, where it is set | `incremental` |
 //! | 11 | salt | `salt` |
 //!
 //! Rows 6 (`tools`) and 8 (discovered inputs) of the contract come with these features. Not in the
-//! key: names of step and pipeline, descriptions, YAML order and comments, timeouts, `requires`,
-//! `if`, `hint`, the workspace's path, user, host, `pipe`'s version, stamp values, the job count.
+//! key: names of step and pipeline, descriptions, YAML order and comments, timeouts, `retries`,
+//! `requires`, `if`, `on_failure`, `hint`, the workspace's path, user, host, `pipe`'s version, stamp values, the job count.
 //!
 //! # A step's way through the files
 //!

@@ -21,6 +21,7 @@ pub(super) fn word(field: Field) -> &'static str {
         Field::Verify => "verify",
         Field::Salt => "salt",
         Field::Secrets => "secrets",
+        Field::Incremental => "incremental",
     }
 }
 

@@ -24,6 +24,8 @@ pub enum Event {
     RunStarted(RunStarted),
     /// A step's command starts (not told of steps that are up to date or restored).
     StepStarted(StepStarted),
+    /// An attempt of a step failed, and it is tried again.
+    StepRetried(StepRetried),
     /// A piece of a running step's output (only with `--output stream`).
     StepOutput(StepOutput),
     /// A step's outcome; exactly once for every wanted step.
@@ -96,6 +98,21 @@ pub struct StepStarted {
     /// How long it took the last time, in milliseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expected_ms: Option<u64>,
+}
+
+/// An attempt of a step failed, and it is tried again.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize, JsonSchema)]
+pub struct StepRetried {
+    /// The step.
+    pub step: String,
+    /// The attempt that failed, from 1.
+    pub attempt: u64,
+    /// How many there may be.
+    pub attempts: u64,
+    /// What failed, in words.
+    pub message: String,
+    /// The wait before the next attempt.
+    pub delay_ms: u64,
 }
 
 /// A piece of output.
@@ -257,6 +274,8 @@ pub struct StepFinished {
     /// What failed, in words (`exit code 2`, `output bin/app was not made`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
+    /// How often its command was tried, 0 where it was not.
+    pub attempts: u64,
     /// Real time from start to end, 0 where nothing ran.
     pub duration_ms: u64,
     /// User and system time of the step's processes.
@@ -305,6 +324,7 @@ impl StepFinished {
             allowed: false,
             same_as: None,
             message: None,
+            attempts: 0,
             duration_ms: 0,
             cpu_ms: None,
             max_rss: None,

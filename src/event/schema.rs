@@ -19,7 +19,8 @@ pub fn events_schema() -> serde_json::Value {
 #[cfg(test)]
 mod tests {
     use crate::event::{
-        Diagnostic, Event, Outcome, RunFinished, RunStarted, StepFinished, StepOutput, StepStarted,
+        Diagnostic, Event, Outcome, RunFinished, RunStarted, StepFinished, StepOutput, StepRetried,
+        StepStarted,
     };
 
     #[test]
@@ -29,6 +30,7 @@ mod tests {
             Event::Diagnostic(Diagnostic::default()),
             Event::RunStarted(RunStarted::default()),
             Event::StepStarted(StepStarted::default()),
+            Event::StepRetried(StepRetried::default()),
             Event::StepOutput(StepOutput::default()),
             Event::StepFinished(StepFinished::new("a:x", Outcome::Executed).into()),
             Event::RunFinished(RunFinished::default()),

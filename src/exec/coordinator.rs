@@ -358,6 +358,7 @@ impl<'a> Coordinator<'a> {
     fn take(&mut self, message: Message) {
         match message {
             Message::Started(step) => self.tell_started(step),
+            Message::Retried(retried) => self.tell(&Event::StepRetried(*retried)),
             Message::Output(output, _permit) => self.tell(&Event::StepOutput(*output)),
             Message::Done(step, done) => self.done(step, *done),
         }

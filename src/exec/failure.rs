@@ -63,6 +63,24 @@ impl Failure {
         })
     }
 
+    /// Whether another attempt may end better: the command, what it made or what is verified was
+    /// not as wanted.
+    pub(super) fn is_flaky(&self) -> bool {
+        match self.kind {
+            Some(FailureKind::Command | FailureKind::Timeout | FailureKind::Signal) => {
+                self.status.is_some()
+            }
+            Some(FailureKind::Verify | FailureKind::Outputs) => true,
+            Some(
+                FailureKind::Requires
+                | FailureKind::Sources
+                | FailureKind::Secrets
+                | FailureKind::Spawn,
+            )
+            | None => false,
+        }
+    }
+
     /// The step's `step_finished`.
     pub(super) fn told(self, step: &PlanStep) -> StepFinished {
         let outcome = if self.kind.is_some() {

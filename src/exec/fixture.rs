@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::expand::Template;
 use crate::path::RelPath;
 use crate::plan::{
-    CacheMode, Dialect, EnvPolicy, Output, OutputKind, Plan, PlanStep, Shell, StepIx,
+    CacheMode, Dialect, EnvPolicy, Output, OutputKind, Plan, PlanStep, Retries, Shell, StepIx,
 };
 
 /// A step that runs `script` every time.
@@ -38,6 +38,10 @@ pub(super) fn step(name: &str, script: &str) -> PlanStep {
         weight: 1,
         limits: Vec::new(),
         allow_failure: false,
+        retries: Retries::NONE,
+        on_failure: Vec::new(),
+        allow_background: false,
+        incremental: false,
         requires: Vec::new(),
         verify: Vec::new(),
         same_as: None,

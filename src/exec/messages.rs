@@ -8,7 +8,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 use super::worker::Done;
-use crate::event::StepOutput;
+use crate::event::{StepOutput, StepRetried};
 use crate::plan::StepIx;
 
 /// So many pieces of output may be under way.
@@ -18,6 +18,8 @@ const UNDER_WAY: usize = 64;
 pub(super) enum Message {
     /// It really runs: nothing could be restored.
     Started(StepIx),
+    /// An attempt failed, and another one follows.
+    Retried(Box<StepRetried>),
     /// It printed something.
     Output(Box<StepOutput>, Permit),
     /// It is over, and its slot is free.
@@ -44,6 +46,10 @@ pub(super) fn messages() -> (Messenger, Receiver<Message>) {
 impl Messenger {
     pub(super) fn started(&self, step: StepIx) {
         self.send(Message::Started(step));
+    }
+
+    pub(super) fn retried(&self, retried: StepRetried) {
+        self.send(Message::Retried(Box::new(retried)));
     }
 
     pub(super) fn done(&self, step: StepIx, done: Done) {

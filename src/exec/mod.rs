@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `scheduler`, `places` | who may go next: a pure state machine; slots and pools |
 //! | `coordinator` | the one loop that owns all state of a run and tells all events |
-//! | `worker` | the story of one step that has to run, on a thread of the jobs pool |
+//! | `worker`, `attempts` | the story of one step that has to run, on a thread of the jobs pool |
 //! | `preflight` | what can be found missing before the first step starts |
 //! | `environment`, `scripts`, `checks` | what a step's processes get, and what must hold around them |
 //! | `output`, `mask` | what processes print: without secrets to the log, and live to the coordinator |
@@ -13,6 +13,7 @@
 //! A step that fails is an outcome here, never an `Err`. This room knows `plan`, `cache`,
 //! `process`, `event` and `sys`; it knows no YAML, no command line and no terminal.
 
+mod attempts;
 mod checks;
 mod coordinator;
 mod decide;

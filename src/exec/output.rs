@@ -33,6 +33,8 @@ pub(super) struct StepLog<'a> {
     streams: Streams,
     live: Option<Live<'a>>,
     mask: Option<Mask>,
+    /// The last line has no end yet.
+    in_line: bool,
     note: Option<String>,
 }
 
@@ -72,6 +74,7 @@ impl<'a> StepLog<'a> {
                 forms: secrets,
                 maskers: Default::default(),
             }),
+            in_line: false,
             note: None,
         }
     }
@@ -93,16 +96,23 @@ impl<'a> StepLog<'a> {
         }
     }
 
-    /// The end of it: what is held back is written. Says what could not be.
-    pub(super) fn close(&mut self) -> Option<String> {
+    /// Puts in a line of `pipe`'s own.
+    pub(super) fn say(&mut self, line: &str) {
+        self.let_go();
+        let start = if self.in_line { "\n" } else { "" };
+        self.take(Stream::Stderr, format!("{start}pipe: {line}\n").as_bytes());
+    }
+
+    /// Writes what is held back: the files hold all that came so far. Says what could not be
+    /// written.
+    pub(super) fn flush(&mut self) -> Option<String> {
         self.let_go();
         if let Some(live) = &mut self.live {
             live.flush();
         }
-        if let Err(error) = self.streams.close() {
+        if let Err(error) = self.streams.flush() {
             self.fail(&error);
         }
-        self.text = Text::Closed;
         self.note.take()
     }
 
@@ -125,17 +135,23 @@ impl<'a> StepLog<'a> {
         if let Err(error) = self.write(stream, bytes) {
             self.fail(&error);
         }
+        self.in_line = bytes.last() != Some(&b'\n');
         if let Some(live) = &mut self.live {
             live.take(stream, bytes);
         }
     }
 
+    /// `text` without the step's secrets.
+    pub(super) fn masked(&self, text: &str) -> String {
+        let mask = self.mask.as_ref();
+        mask.map_or_else(|| text.to_owned(), |mask| mask.forms.mask(text))
+    }
+
     /// Takes the step's secrets out of what is said of its end.
     pub(super) fn without_secrets(&self, finished: &mut StepFinished) {
-        let Some(mask) = &self.mask else { return };
         let texts = finished.message.iter_mut().chain(&mut finished.command);
         for text in texts.chain(&mut finished.notes) {
-            *text = mask.forms.mask(text);
+            *text = self.masked(text);
         }
     }
 
@@ -202,13 +218,14 @@ impl Streams {
         Ok(())
     }
 
-    fn close(&mut self) -> Result<(), FsError> {
-        match self.run.take() {
+    fn flush(&mut self) -> Result<(), FsError> {
+        match self.run {
             // All of it came from standard output.
             Some((Stream::Stdout, _)) if self.file.is_none() => return Ok(()),
             last => self.record(last)?,
         }
-        let flushed = self.file.take().map_or(Ok(()), |mut file| file.flush());
+        self.run = None;
+        let flushed = self.file.as_mut().map_or(Ok(()), BufWriter::flush);
         flushed.map_err(|error| FsError::new("write", &self.path, error))
     }
 
@@ -334,7 +351,7 @@ mod tests {
         pieces
             .iter()
             .for_each(|(stream, text)| log.take(*stream, text.as_bytes()));
-        assert_eq!(log.close(), None);
+        assert_eq!(log.flush(), None);
         let record = |bytes: &[u8]| {
             (
                 bytes[0],
@@ -368,7 +385,7 @@ mod tests {
         for (stream, text) in [(OUT, "a hunt"), (ERR, "hun"), (OUT, "er2 b"), (ERR, "t")] {
             log.take(stream, text.as_bytes());
         }
-        assert_eq!(log.close(), None);
+        assert_eq!(log.flush(), None);
         assert_eq!(std::fs::read_to_string(path).unwrap(), "a *** bhunt");
         let mut finished = StepFinished::new("s", event::Outcome::Failed);
         finished.command = Some("login hunter2".to_owned());
@@ -380,13 +397,31 @@ mod tests {
     fn steps_that_print_nothing_share_a_log() {
         let dir = tempfile::tempdir().unwrap();
         let mut log = StepLog::new(dir.path().join("log"), None, Forms::default());
-        assert_eq!(log.close(), None);
+        assert_eq!(log.flush(), None);
         assert_eq!(log.path(), dir.path().join(SILENT));
         assert!(!dir.path().join("log").exists());
         log.make();
-        log.take(OUT, b"too late");
         assert_eq!(log.path(), dir.path().join("log"));
         assert_eq!(std::fs::read(log.path()).unwrap(), b"");
+    }
+
+    #[test]
+    fn lines_of_our_own_stand_alone_and_more_may_follow() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("log");
+        let mut log = StepLog::new(path.clone(), None, Forms::default());
+        log.take(OUT, b"no end");
+        assert_eq!(log.flush(), None);
+        log.say("one");
+        log.say("two");
+        assert_eq!(log.flush(), None);
+        log.take(ERR, b"end");
+        assert_eq!(log.flush(), None);
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert_eq!(text, "no end\npipe: one\npipe: two\nend");
+        let streams = std::fs::read(streams_path(&path)).unwrap();
+        let kinds: Vec<u8> = streams.chunks(9).map(|record| record[0]).collect();
+        assert_eq!(kinds, [0, 1, 1]);
     }
 
     #[test]
@@ -394,7 +429,7 @@ mod tests {
         let mut log = StepLog::new("/nowhere/log".into(), None, Forms::default());
         log.take(OUT, b"x");
         assert!(
-            log.close()
+            log.flush()
                 .is_some_and(|note| note.starts_with("the log is not complete: cannot create"))
         );
     }

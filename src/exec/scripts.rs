@@ -83,6 +83,7 @@ impl Surroundings<'_> {
         Command {
             env,
             dir: self.step.dir.under(self.root),
+            background: self.step.allow_background,
             ..Command::default()
         }
     }

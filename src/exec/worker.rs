@@ -1,6 +1,5 @@
 //! The story of one step that has to run, from start to end on one thread of the jobs pool:
-//! restore it; or check what it requires, set its old outputs aside, run its scripts, look at what
-//! they made, verify, and take the result.
+//! restore it, or run it (see `attempts`), and tell how that ended.
 //!
 //! A worker owns what it works on and tells the coordinator by messages. It never waits for a
 //! rayon operation: a rayon thread that waits takes up other steps meanwhile.
@@ -12,18 +11,17 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant, SystemTime};
 
 use super::RunOptions;
-use super::checks::Checker;
 use super::environment::{Caller, environment};
 use super::failure::Failure;
 use super::mask::Forms;
 use super::messages::Messenger;
 use super::output::{Live, StepLog};
 use super::scripts::Surroundings;
-use crate::cache::{Aside, Cache, Made, Prepared, Ran, Seq};
+use crate::cache::{Cache, Made, Prepared, Ran, Seq};
 use crate::event::{FailureKind, Outcome, OutputFile, StepFinished};
 use crate::expand::Late;
-use crate::plan::{OutputKind, PlanStep, StepIx};
-use crate::process::{Cancel, Limits, Spawner};
+use crate::plan::{PlanStep, StepIx};
+use crate::process::{Cancel, Spawner};
 use crate::sys::clock;
 
 /// What all workers of a run share.
@@ -84,18 +82,20 @@ fn broken(step: &PlanStep, cache: &Cache) -> Done {
 }
 
 /// One step on its way.
-struct Story<'a> {
-    crew: &'a Crew<'a>,
-    job: &'a Job<'a>,
+pub(super) struct Story<'a> {
+    pub(super) crew: &'a Crew<'a>,
+    pub(super) job: &'a Job<'a>,
     started: SystemTime,
     start: Instant,
-    log: StepLog<'a>,
-    /// How long its scripts took.
-    command_time: Duration,
-    cpu: Option<Duration>,
-    max_rss: Option<u64>,
-    notes: Vec<String>,
-    tainted: Vec<String>,
+    pub(super) log: StepLog<'a>,
+    /// The attempt that it is at, from 1.
+    pub(super) attempt: u64,
+    /// How long the scripts of this attempt took.
+    pub(super) command_time: Duration,
+    pub(super) cpu: Option<Duration>,
+    pub(super) max_rss: Option<u64>,
+    pub(super) notes: Vec<String>,
+    pub(super) tainted: Vec<String>,
 }
 
 impl<'a> Story<'a> {
@@ -116,6 +116,7 @@ impl<'a> Story<'a> {
                 live,
                 secrets,
             ),
+            attempt: 0,
             command_time: Duration::ZERO,
             cpu: None,
             max_rss: None,
@@ -142,7 +143,7 @@ impl<'a> Story<'a> {
         }
         self.crew.messenger.started(self.job.ix);
         let result = self.executed();
-        self.notes.extend(self.log.close());
+        self.notes.extend(self.log.flush());
         match result {
             Ok((made, ran_until)) => self.went_well(made, ran_until),
             Err(failure) => self.went_wrong(failure),
@@ -161,35 +162,7 @@ impl<'a> Story<'a> {
             .flatten()
     }
 
-    fn executed(&mut self) -> Result<(Made, Seq), Failure> {
-        let step = self.job.step;
-        if let Some(why) = self.crew.caller.bad_secret(step) {
-            return Err(Failure::new(FailureKind::Secrets, why));
-        }
-        let around = self.surroundings()?;
-        self.check(&around, Moment::Before)?;
-        let aside = self.crew.cache.set_aside(step);
-        let aside = aside.map_err(|error| Failure::new(FailureKind::Outputs, in_full(&error)))?;
-        match self.attempt(&around, &aside) {
-            Ok(end) => {
-                self.notes.extend(self.crew.cache.discard(aside, step));
-                Ok(end)
-            }
-            Err(failure) => {
-                let note = match self.crew.cache.put_back(aside) {
-                    Ok(left) => left.map(|left| format!("what it left is in {}", left.display())),
-                    Err(error) => Some(format!(
-                        "its earlier outputs were not put back: {}",
-                        in_full(&error)
-                    )),
-                };
-                self.notes.extend(note);
-                Err(failure)
-            }
-        }
-    }
-
-    fn surroundings(&self) -> Result<Surroundings<'a>, Failure> {
+    pub(super) fn surroundings(&self) -> Result<Surroundings<'a>, Failure> {
         let (step, options) = (self.job.step, self.crew.options);
         let late = self.late();
         let variables = environment(step, &late, &self.crew.caller, &options.root, options.color);
@@ -213,152 +186,7 @@ impl<'a> Story<'a> {
         late
     }
 
-    /// From the scripts to the result.
-    fn attempt(
-        &mut self,
-        around: &Surroundings<'_>,
-        aside: &Aside,
-    ) -> Result<(Made, Seq), Failure> {
-        let step = self.job.step;
-        for (at, script) in step.scripts.iter().enumerate() {
-            let script = script.fill(&around.late);
-            let script = script
-                .map_err(|error| Failure::new(FailureKind::Command, format!("run: {error}")))?;
-            self.run_script(around, &script, at)?;
-        }
-        self.outputs_are_there()?;
-        self.nothing_is_lost(aside)?;
-        self.check(around, Moment::After)?;
-        // The log is part of the result.
-        self.notes.extend(self.log.close());
-        let until = self.crew.cache.tree().advance();
-        self.capture(until).map(|made| (made, until))
-    }
-
-    fn run_script(
-        &mut self,
-        around: &Surroundings<'_>,
-        script: &str,
-        at: usize,
-    ) -> Result<(), Failure> {
-        if self.crew.cancel.is_cancelled() {
-            return Err(Failure::cancelled());
-        }
-        let step = self.job.step;
-        let command = around.command(script, &(at + 1).to_string());
-        let command = command.map_err(|error| Failure::new(FailureKind::Spawn, in_full(&error)))?;
-        // One time limit for all scripts of an attempt.
-        let timeout = step
-            .timeout
-            .map(|timeout| timeout.saturating_sub(self.command_time));
-        let limits = Limits {
-            timeout,
-            grace: step.grace,
-        };
-        let exit = self
-            .crew
-            .spawner
-            .run(&command, &mut self.log, limits, self.crew.cancel);
-        self.command_time += exit.duration;
-        self.cpu = sum(self.cpu, exit.cpu);
-        self.max_rss = self.max_rss.max(exit.max_rss);
-        self.notes.extend(exit.warnings.iter().cloned());
-        Failure::of(&exit, script, step)
-    }
-
-    fn check(&mut self, around: &Surroundings<'_>, moment: Moment) -> Result<(), Failure> {
-        let (checks, kind) = match moment {
-            Moment::Before => (&around.step.requires, FailureKind::Requires),
-            Moment::After => (&around.step.verify, FailureKind::Verify),
-        };
-        let Crew {
-            spawner,
-            options,
-            cancel,
-            ..
-        } = *self.crew;
-        let checker = Checker {
-            around,
-            caller: &options.caller_env,
-            spawner,
-            cancel,
-        };
-        checker
-            .hold(checks, &mut self.log)
-            .map_err(|message| match cancel.is_cancelled() {
-                true => Failure::cancelled(),
-                false => Failure::new(kind, message),
-            })
-    }
-
-    /// Said before `verify` has its turn: its words on a missing file would hide the cause.
-    fn outputs_are_there(&self) -> Result<(), Failure> {
-        let wanted = self
-            .job
-            .step
-            .outputs
-            .iter()
-            .filter(|output| !output.optional && !output.negated);
-        let missing = wanted.filter_map(|output| match &output.kind {
-            OutputKind::File(path) => {
-                (!self.stands(path)).then(|| format!("output `{path}` was not made"))
-            }
-            OutputKind::Folder(path) => {
-                (!self.stands(path)).then(|| format!("output `{path}/` was not made"))
-            }
-            OutputKind::Glob(_) => None,
-        });
-        let missing: Vec<String> = missing.collect();
-        if missing.is_empty() {
-            Ok(())
-        } else {
-            Err(Failure::new(FailureKind::Outputs, missing.join(", ")))
-        }
-    }
-
-    /// Committed files that the outputs cover and the command did not make would go with the old
-    /// outputs: that is a mistake in the declaration, found before anything is recorded.
-    fn nothing_is_lost(&self, aside: &Aside) -> Result<(), Failure> {
-        let lost = self.crew.cache.not_made_again(aside);
-        let Some(first) = lost.first() else {
-            return Ok(());
-        };
-        let more = match lost.len() {
-            1 => String::new(),
-            many => format!(" (and {} more)", many - 1),
-        };
-        let message = format!(
-            "`outputs` covers `{first}`{more}, which git tracks and the command did not make: take it away with a `!`, or name less"
-        );
-        Err(Failure::new(FailureKind::Outputs, message))
-    }
-
-    fn stands(&self, path: &crate::path::RelPath) -> bool {
-        path.under(&self.crew.options.root)
-            .symlink_metadata()
-            .is_ok()
-    }
-
-    /// A result whose inputs changed meanwhile is handed on but neither stored nor recorded.
-    fn capture(&mut self, until: Seq) -> Result<Made, Failure> {
-        let (cache, job) = (self.crew.cache, self.job);
-        if job.step.cache.is_cached() {
-            self.tainted = cache
-                .tainted(&job.prepared)
-                .iter()
-                .map(|path| path.display())
-                .collect();
-        }
-        if self.crew.options.strict && !self.tainted.is_empty() {
-            let message = format!("{} changed while it ran", self.tainted.join(", "));
-            return Err(Failure::new(FailureKind::Sources, message));
-        }
-        let prepared = self.tainted.is_empty().then_some(&job.prepared);
-        let made = cache.capture(job.step, prepared, &self.ran(until));
-        made.map_err(|error| Failure::new(FailureKind::Outputs, in_full(&error)))
-    }
-
-    fn ran(&self, since: Seq) -> Ran {
+    pub(super) fn ran(&self, since: Seq) -> Ran {
         Ran {
             started: self.started,
             duration: self.command_time,
@@ -394,6 +222,7 @@ impl<'a> Story<'a> {
     }
 
     fn with_figures(self, mut finished: StepFinished) -> StepFinished {
+        finished.attempts = self.attempt;
         finished.duration_ms = millis(self.start.elapsed());
         finished.cpu_ms = self.cpu.map(millis);
         finished.max_rss = self.max_rss;
@@ -404,13 +233,6 @@ impl<'a> Story<'a> {
         self.log.without_secrets(&mut finished);
         finished
     }
-}
-
-/// When checks are made.
-#[derive(Clone, Copy)]
-enum Moment {
-    Before,
-    After,
 }
 
 /// The `step_finished` of a step that is there without, or after, running.
@@ -444,10 +266,6 @@ fn file_name(job: &Job<'_>) -> PathBuf {
 
 fn uses_stamps(step: &PlanStep) -> bool {
     step.templates().any(|template| template.uses("stamp"))
-}
-
-fn sum(one: Option<Duration>, other: Option<Duration>) -> Option<Duration> {
-    one.map_or(other, |one| Some(one + other.unwrap_or_default()))
 }
 
 pub(super) fn millis(duration: Duration) -> u64 {

@@ -167,7 +167,7 @@ fn instance(
         name: format!("{}:{}{}", pipeline.name.value, step.name.value, cell.label),
         profile: profile.map(str::to_owned),
         description: parts::description(&scope, step, errors),
-        scripts: parts::scripts(&scope, step, shell.dialect, errors),
+        scripts: parts::scripts(&scope, &step.run, shell.dialect, errors),
         args: Vec::new(),
         dir,
         env: scope.environment(errors),
@@ -194,6 +194,10 @@ fn instance(
         weight: usize::try_from(step.weight).unwrap_or(usize::MAX),
         limits: parts::limits(&scope, step, errors),
         allow_failure: step.allow_failure,
+        retries: step.retries,
+        on_failure: parts::scripts(&scope, &step.on_failure, shell.dialect, errors),
+        allow_background: step.allow_background,
+        incremental: step.incremental,
         requires: parts::checks(
             &scope,
             &step.requires,
@@ -244,7 +248,7 @@ fn cache_mode(step: &Step) -> CacheMode {
         (Some(CacheWord::Shared), _) => CacheMode::Shared,
         (Some(CacheWord::Local), _) => CacheMode::Local,
         (None, Some(_)) if !step.secrets.is_empty() => CacheMode::Secrets,
-        (None, Some(_)) if step.outputs.is_empty() => CacheMode::Local,
+        (None, Some(_)) if step.outputs.is_empty() || step.incremental => CacheMode::Local,
         (None, Some(_)) => CacheMode::Shared,
     }
 }

@@ -30,7 +30,7 @@ pub use instance::{Declared, Instance, declared, instances};
 pub use quote::Place;
 pub use resolved::{
     CacheMode, Check, CheckKind, Dialect, EnvPolicy, EnvSetting, Limit, Literal, Output,
-    OutputKind, PlanStep, Shell, Sources, StepIx,
+    OutputKind, PlanStep, Retries, Shell, Sources, StepIx,
 };
 pub use shell::Context;
 pub use template::{FillError, Late, Piece, Template};

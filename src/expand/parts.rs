@@ -105,11 +105,11 @@ pub(super) fn shell(step: &Step) -> Shell {
 
 pub(super) fn scripts(
     scope: &Scope,
-    step: &Step,
+    written: &[Text],
     dialect: Dialect,
     errors: &mut Findings,
 ) -> Vec<Template> {
-    step.run
+    written
         .iter()
         .filter_map(|text| take(scope.template(text, Reader::Script(dialect)), errors))
         .collect()

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::template::Template;
 use crate::glob::Pattern;
+pub use crate::model::Retries;
 use crate::path::RelPath;
 
 /// The place of a step in the steps of a plan.
@@ -67,6 +68,14 @@ pub struct PlanStep {
     pub limits: Vec<Limit>,
     /// Whether its failure fails nothing else.
     pub allow_failure: bool,
+    /// How often it is tried again.
+    pub retries: Retries,
+    /// Scripts after the last failed attempt.
+    pub on_failure: Vec<Template>,
+    /// Whether what it leaves running is left alone.
+    pub allow_background: bool,
+    /// Whether outputs of the previous run stay in place.
+    pub incremental: bool,
     /// Checks before the command.
     pub requires: Vec<Check>,
     /// Checks after it.
@@ -110,7 +119,8 @@ impl PlanStep {
             CheckKind::Run { script, .. } => Some(script),
             _ => None,
         });
-        self.scripts.iter().chain(env).chain(checks)
+        let scripts = self.scripts.iter().chain(&self.on_failure);
+        scripts.chain(env).chain(checks)
     }
 }
 

@@ -18,5 +18,6 @@ pub use pipeline::{Pipeline, Profile, Settings, Target, Vars, Workspace};
 pub use quantity::{duration, size};
 pub use reference::{Reference, ReferenceError, display_cell};
 pub use step::{
-    Axis, CacheWord, CheckText, Combination, EnvFileText, EnvMap, EnvText, Matrix, OutputText, Step,
+    Axis, CacheWord, CheckText, Combination, EnvFileText, EnvMap, EnvText, Matrix, OutputText,
+    Retries, Step,
 };

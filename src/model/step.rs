@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
 
 use super::pipeline::Vars;
 use super::reference::Reference;
@@ -86,6 +87,14 @@ pub struct Step {
     pub weight: u64,
     /// The most of its instances that run at once.
     pub max_parallel: Option<u64>,
+    /// How often it is tried again.
+    pub retries: Retries,
+    /// Scripts after the last failed attempt.
+    pub on_failure: Vec<Text>,
+    /// Whether what it leaves running is left alone.
+    pub allow_background: bool,
+    /// Whether outputs of the previous run stay in place.
+    pub incremental: bool,
     /// `cache` as written.
     pub cache: Option<CacheWord>,
     /// `cache.salt`.
@@ -109,6 +118,26 @@ impl Step {
     pub fn is_group(&self) -> bool {
         self.run.is_empty()
     }
+}
+
+/// How often a step that failed is tried again, and after which wait.
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Retries {
+    /// So many times after the first attempt.
+    pub max: u64,
+    /// The wait before the first of them.
+    pub delay: Duration,
+    /// The factor by which each wait is longer than the one before; at least 1.
+    pub backoff: f64,
+}
+
+impl Retries {
+    /// It is not tried again.
+    pub const NONE: Self = Self {
+        max: 0,
+        delay: Duration::ZERO,
+        backoff: 1.0,
+    };
 }
 
 /// The words that `cache` takes.

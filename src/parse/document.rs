@@ -204,6 +204,15 @@ document! {
         weight: Count,
         /// At most so many instances of this step run at once.
         max_parallel: Count,
+        /// How often a step that failed is tried again: a number, or `{ max, delay, backoff }`.
+        retries: RetriesDoc,
+        /// Shell script that runs after the last failed attempt, in the same folder and
+        /// environment. The step has failed all the same.
+        on_failure: List<Text>,
+        /// Processes that the step leaves running are left alone.
+        allow_background: bool,
+        /// The outputs of the previous run stay in place, for tools that update what is there.
+        incremental: bool,
         /// Where results are kept: `shared`, `local` or `off`.
         cache: CacheDoc,
         /// The number of combinations over which the matrix is an error. Default 10000.
@@ -308,6 +317,17 @@ pub struct EnvFileDoc {
 /// Templates: each is looked at for itself, together with what it extends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TemplatesDoc;
+
+/// How often a step that failed is tried again.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RetriesDoc {
+    /// So many times after the first attempt.
+    pub max: u64,
+    /// The wait before the first of them.
+    pub delay: Option<Text>,
+    /// The factor by which each wait is longer than the one before.
+    pub backoff: Option<Text>,
+}
 
 /// Where the results of a step are kept.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -38,17 +38,13 @@ const FOREIGN: &[(&str, &str)] = &[
 
 /// Words of the language that this version does not have yet.
 const LATER: &[&str] = &[
-    "allow_background",
     "command",
     "depfile",
     "durability",
     "http",
-    "incremental",
     "interactive",
     "max_age",
     "max_size",
-    "on_failure",
-    "retries",
     "status",
     "tools",
     "tty",
@@ -73,16 +69,8 @@ pub(super) fn help(word: &str, keys: &[&str]) -> Option<String> {
 
 fn translated(word: &str, keys: &[&str]) -> Option<String> {
     let (_, here) = FOREIGN.iter().find(|(foreign, _)| *foreign == word)?;
-    let exists = keys.contains(here);
-    if !exists && !LATER.contains(here) {
-        return None;
-    }
-    let later = if exists {
-        ""
-    } else {
-        ", which this version does not have yet"
-    };
-    Some(format!("`{word}` is called `{here}` here{later}"))
+    keys.contains(here)
+        .then(|| format!("`{word}` is called `{here}` here"))
 }
 
 /// Where the large sets of keys have `word`.
@@ -124,11 +112,7 @@ mod tests {
 
     #[test]
     fn every_foreign_word_leads_to_a_word_of_the_language() {
-        let known = |word: &str| {
-            StepDoc::KEYS.contains(&word)
-                || PipelineDoc::KEYS.contains(&word)
-                || LATER.contains(&word)
-        };
+        let known = |word: &str| StepDoc::KEYS.contains(&word) || PipelineDoc::KEYS.contains(&word);
         for (foreign, here) in FOREIGN {
             assert!(known(here), "{foreign} is called {here}");
             assert!(
@@ -148,7 +132,7 @@ mod tests {
             Some("`steps` is a key of a pipeline file")
         );
         assert_eq!(step("zzz"), None);
-        assert!(step("retry").is_some_and(|help| help.contains("does not have yet")));
+        assert!(step("depfile").is_some_and(|help| help.contains("does not have it yet")));
         assert!(step("timeout-minutes").is_some_and(|help| help.contains("`timeout: 10m`")));
         assert_eq!(
             help("jobs", PipelineDoc::KEYS).as_deref(),

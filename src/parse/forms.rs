@@ -10,8 +10,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use super::decode::{Cx, Decode, List, Map, decode_document, document, wrong_text};
 use super::document::{
-    AxisDoc, CacheDoc, EnvDoc, EnvFileDoc, MatrixDoc, OutputDoc, TargetDoc, TemplatesDoc, Text,
-    ValueDoc,
+    AxisDoc, CacheDoc, EnvDoc, EnvFileDoc, MatrixDoc, OutputDoc, RetriesDoc, TargetDoc,
+    TemplatesDoc, Text, ValueDoc,
 };
 use super::node::{Entry, Node, NodeValue, Style};
 use crate::source::{SourceMap, Span, Spanned};
@@ -52,6 +52,16 @@ document! {
         mode: Text,
         /// Text that is part of the step's key.
         salt: Text,
+    }
+
+    /// How often a step that failed is tried again, and after which wait.
+    struct RetriesForm("`retries`") {
+        /// So many times after the first attempt.
+        max: Whole,
+        /// The wait before the first retry (`2s`). Default: none.
+        delay: Text,
+        /// The factor by which each wait is longer than the one before. Default 1.
+        backoff: Text,
     }
 
     /// Steps, and the profile they run under.
@@ -380,6 +390,82 @@ impl JsonSchema for CacheDoc {
             "description": "`shared`: results go to the store and come back from it. `local`: up \
                 to date when nothing changed here, never stored. `off`: always runs.",
             "anyOf": [{ "enum": ["shared", "local", "off", true, false] }, map],
+        })
+    }
+}
+
+/// A whole number that may be zero.
+#[derive(Debug, Clone)]
+struct Whole(u64);
+
+impl Decode for Whole {
+    fn decode(node: Node<'_>, cx: &mut Cx<'_>) -> Option<Self> {
+        let digits = |text: &&str| text.bytes().all(|byte| byte.is_ascii_digit());
+        let number = node
+            .plain()
+            .filter(digits)
+            .and_then(|text| text.parse().ok());
+        if number.is_none() {
+            cx.wrong_type("a whole number", &node, None);
+        }
+        number.map(Self)
+    }
+}
+
+impl JsonSchema for Whole {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Whole".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "integer", "minimum": 0 })
+    }
+}
+
+impl Decode for RetriesDoc {
+    fn decode(node: Node<'_>, cx: &mut Cx<'_>) -> Option<Self> {
+        if !matches!(node.value, NodeValue::Map(_)) {
+            return Whole::decode(node, cx).map(|max| Self {
+                max: max.0,
+                ..Self::default()
+            });
+        }
+        let (span, errors) = (node.span, cx.errors.len());
+        let form: RetriesForm = decode_document(node, cx)?;
+        let Some(max) = bare(form.max) else {
+            if cx.errors.len() == errors {
+                cx.value(
+                    "`retries` without `max`",
+                    span,
+                    "write `{ max: 3, delay: 2s, backoff: 2 }`, or the number alone",
+                );
+            }
+            return None;
+        };
+        Some(Self {
+            max: max.0,
+            delay: bare(form.delay),
+            backoff: bare(form.backoff),
+        })
+    }
+}
+
+impl JsonSchema for RetriesDoc {
+    fn schema_name() -> Cow<'static, str> {
+        "Retries".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let number = generator.subschema_for::<Whole>();
+        let map = generator.subschema_for::<RetriesForm>();
+        json_schema!({
+            "description": "How often a step that failed is tried again: `2` means up to three \
+                attempts. Or `{ max, delay, backoff }`.",
+            "anyOf": [number, map],
         })
     }
 }

@@ -36,8 +36,8 @@ pub use dialects::{
 };
 pub use document::{
     AxisDoc, CacheDoc, CheckDoc, Count, EnvDoc, EnvFileDoc, List, Map, MatrixDoc, OutputDoc,
-    PipelineDoc, ProfileDoc, StepDoc, TargetDoc, TemplatesDoc, Text, ValueDoc, WorkspaceCacheDoc,
-    WorkspaceDoc,
+    PipelineDoc, ProfileDoc, RetriesDoc, StepDoc, TargetDoc, TemplatesDoc, Text, ValueDoc,
+    WorkspaceCacheDoc, WorkspaceDoc,
 };
 pub use dotenv::{Dotenv, DotenvFault, dotenv};
 pub use error::ParseError;

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 pub use crate::expand::{
     CacheMode, Check, CheckKind, Dialect, EnvPolicy, EnvSetting, Limit, Literal, Output,
-    OutputKind, PlanStep, Shell, Sources, StepIx,
+    OutputKind, PlanStep, Retries, Shell, Sources, StepIx,
 };
 pub use build::build;
 

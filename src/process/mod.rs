@@ -34,6 +34,8 @@ pub struct Command {
     pub env: Vec<(OsString, OsString)>,
     /// Its working folder, absolute.
     pub dir: PathBuf,
+    /// Processes that it leaves running are left alone.
+    pub background: bool,
 }
 
 impl Command {
@@ -74,7 +76,7 @@ pub trait OutputSink {
 /// Starts commands.
 pub trait Spawner: Sync {
     /// Runs `command` to its end on the caller's thread and gives its output to `sink`. When
-    /// this returns, nothing of the command's process group is left.
+    /// this returns, nothing of the command's process group is left, [`Command::background`] aside.
     fn run(
         &self,
         command: &Command,

@@ -68,6 +68,8 @@ struct Running {
     pipes: Vec<(Stream, File)>,
     started: Instant,
     buffer: Vec<u8>,
+    /// What it leaves running is left alone.
+    background: bool,
 }
 
 /// What is waited for beside the output.
@@ -115,6 +117,7 @@ impl Running {
             pipes,
             started,
             buffer: vec![0; FIRST_PIECE],
+            background: command.background,
         })
     }
 
@@ -157,6 +160,9 @@ impl Running {
         cancel: &Cancel,
     ) -> Vec<String> {
         let now = clock::now();
+        if self.background && ending.by().is_none() {
+            return self.leave(sink, cancel);
+        }
         let left = self.drain(sink, now, now + PATIENCE + MOMENT + CLEARING, cancel);
         if left.is_empty() {
             return self.kept_open();
@@ -177,6 +183,22 @@ impl Running {
             "left {} running in the background; ended with the step",
             names(left)
         )]
+    }
+
+    /// Takes what is there of the output now; who goes on printing finds nobody who listens.
+    fn leave(&mut self, sink: &mut dyn OutputSink, cancel: &Cancel) -> Vec<String> {
+        let now = clock::now();
+        let waiting = Waiting {
+            exit: false,
+            stop: false,
+            kill: false,
+            until: Some(now),
+        };
+        while !self.wait(sink, waiting, cancel) && clock::now() < now + PATIENCE {}
+        let warning = "what it left running has the step's output still open, and a signal ends it when it \
+            prints: send its output to a file (`> server.log 2>&1`)";
+        let is_open = !self.pipes.is_empty();
+        is_open.then(|| warning.to_owned()).into_iter().collect()
     }
 
     fn end_group(&mut self, sink: &mut dyn OutputSink, cancel: &Cancel) {

@@ -67,7 +67,7 @@ mod tests {
         insta::assert_snapshot!(lines(OutputMode::Auto, &events), @r#"
         {"event":"run_started","version":1,"run":"7","targets":["all"],"instances":1,"jobs":2}
         {"event":"step_started","step":"api:build","why":[],"slot":0}
-        {"event":"step_finished","step":"api:build","outcome":"executed","exit_code":0,"duration_ms":0,"outputs":[],"why":[]}
+        {"event":"step_finished","step":"api:build","outcome":"executed","exit_code":0,"attempts":0,"duration_ms":0,"outputs":[],"why":[]}
         {"event":"run_finished","outcome":"ok","counts":{"executed":0,"up_to_date":0,"from_cache":0,"failed":0,"blocked":0,"skipped":0,"cancelled":0},"duration_ms":1200}
         "#);
     }

@@ -26,7 +26,8 @@ pub(super) fn finished(step: &StepFinished, verbose: bool, paint: Paint) -> Stri
             } else {
                 String::new()
             };
-            format!("{} {name} in {took}{because}", paint.good(DONE))
+            let attempts = attempts(step);
+            format!("{} {name} in {took}{attempts}{because}", paint.good(DONE))
         }
         Outcome::Failed => failed(step, paint),
         Outcome::FromCache => format!("{} {name} from cache", paint.good(RESTORED)),
@@ -93,8 +94,16 @@ fn kind_words(step: &StepFinished) -> Option<&'static str> {
 
 fn after(step: &StepFinished) -> String {
     match step.duration_ms {
-        0 => String::new(),
-        ms => format!(" after {}", human_ms(ms)),
+        0 => attempts(step),
+        ms => format!(" after {}{}", human_ms(ms), attempts(step)),
+    }
+}
+
+/// How many attempts it took, where it was tried again.
+fn attempts(step: &StepFinished) -> String {
+    match step.attempts {
+        0 | 1 => String::new(),
+        number => format!(" ({number} attempts)"),
     }
 }
 

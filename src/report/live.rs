@@ -209,11 +209,15 @@ impl Frame<'_> {
         let of = step
             .expected
             .map(|expected| format!(" of ~{}", human(expected)));
+        let attempt = step
+            .attempt
+            .map(|(attempt, of)| format!(", attempt {attempt} of {of}"));
+        let more = of.unwrap_or_default() + &attempt.unwrap_or_default();
         let name = format!("{:names$}", cut(&step.step, names));
         format!(
             "  {}  {elapsed}{}",
             self.paint.name(&name),
-            self.paint.dim(&of.unwrap_or_default())
+            self.paint.dim(&more)
         )
     }
 

@@ -60,7 +60,7 @@ impl Plain {
     pub(super) fn speaks_of(&self, event: &Event) -> bool {
         match event {
             Event::Diagnostic(found) => self.tells_diagnostic(found),
-            Event::RunStarted(_) | Event::StepStarted(_) => false,
+            Event::RunStarted(_) | Event::StepStarted(_) | Event::StepRetried(_) => false,
             Event::StepOutput(_) => self.options.output == OutputMode::Stream,
             Event::StepFinished(step) => self.has_line(step) || self.block(step).is_some(),
             Event::RunFinished(_) => true,
@@ -78,7 +78,7 @@ impl Plain {
         let outlet = &mut *outlet.lock();
         match event {
             Event::Diagnostic(found) => self.diagnostic(found, outlet),
-            Event::RunStarted(_) | Event::StepStarted(_) => {}
+            Event::RunStarted(_) | Event::StepStarted(_) | Event::StepRetried(_) => {}
             Event::StepOutput(piece) => self.streamer.take(piece, &self.options, outlet),
             Event::StepFinished(step) => self.finished(step, outlet),
             Event::RunFinished(run) => self.end(run, outlet),

@@ -7,7 +7,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::event::{
-    Counts, Event, Outcome, RunFinished, RunStarted, Severity, StepFinished, StepStarted,
+    Counts, Event, Outcome, RunFinished, RunStarted, Severity, StepFinished, StepRetried,
+    StepStarted,
 };
 
 /// A step whose command runs.
@@ -19,6 +20,8 @@ pub struct Running {
     pub started: Duration,
     /// How long it took the last time.
     pub expected: Option<Duration>,
+    /// The attempt that runs and how many there may be, from the second on.
+    pub attempt: Option<(u64, u64)>,
 }
 
 /// A step that could not run because of another one.
@@ -74,6 +77,7 @@ impl RunView {
             }
             Event::RunStarted(run) => self.begin(run),
             Event::StepStarted(step) => self.start(step, now),
+            Event::StepRetried(step) => self.retry(step),
             Event::StepOutput(_) => {}
             Event::StepFinished(step) => self.finish(step),
             Event::RunFinished(run) => self.ended = Some(run.clone()),
@@ -136,7 +140,15 @@ impl RunView {
             step: step.step.clone(),
             started: now,
             expected: step.expected_ms.map(Duration::from_millis),
+            attempt: None,
         });
+    }
+
+    fn retry(&mut self, step: &StepRetried) {
+        let mut running = self.running.iter_mut();
+        if let Some(running) = running.find(|running| running.step == step.step) {
+            running.attempt = Some((step.attempt + 1, step.attempts));
+        }
     }
 
     fn finish(&mut self, step: &StepFinished) {

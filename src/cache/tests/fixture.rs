@@ -9,7 +9,8 @@ use crate::expand::Template;
 use crate::glob::Pattern;
 use crate::path::RelPath;
 use crate::plan::{
-    CacheMode, Dialect, EnvPolicy, Output, OutputKind, Plan, PlanStep, Shell, Sources, StepIx,
+    CacheMode, Dialect, EnvPolicy, Output, OutputKind, Plan, PlanStep, Retries, Shell, Sources,
+    StepIx,
 };
 use crate::sys::clock;
 use crate::sys::fs::{create_dir_all, set_mode, write_atomic};
@@ -71,6 +72,10 @@ pub(super) fn step(name: &str, outputs: &[&str]) -> PlanStep {
         salt: Vec::new(),
         timeout: None,
         grace: Duration::from_secs(1),
+        retries: Retries::NONE,
+        on_failure: Vec::new(),
+        allow_background: false,
+        incremental: false,
         requires: Vec::new(),
         verify: Vec::new(),
         weight: 1,

@@ -106,6 +106,7 @@ fn changes() -> Vec<(&'static str, Action)> {
         path: _,
         verify: _,
         salt: _,
+        incremental: _,
     } = base();
     let mut all = Vec::new();
     let mut add = |name, change: &dyn Fn(&mut Action)| {
@@ -166,6 +167,7 @@ fn changes() -> Vec<(&'static str, Action)> {
     add("env_policy", &|a| a.env_policy = EnvPolicy::Inherit);
     add("path", &|a| a.path = vec![path("bin")]);
     add("salt", &|a| a.salt = vec![text("1")]);
+    add("incremental", &|a| a.incremental = true);
     let verify = |name, check: Check, all: &mut Vec<(&'static str, Action)>| {
         let mut action = base();
         action.verify = vec![(check, Some(text("true")))];
@@ -233,6 +235,9 @@ fn what_is_no_part_of_the_result_is_no_part_of_the_key() {
     other.cache = CacheMode::Local;
     other.timeout = Some(Duration::from_secs(1));
     other.grace = Duration::from_secs(9);
+    other.retries.max = 3;
+    other.on_failure = vec![Template::text("true")];
+    other.allow_background = true;
     other.requires = vec![check(CheckKind::Env {
         name: "X".to_owned(),
     })];

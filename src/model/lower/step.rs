@@ -2,9 +2,9 @@
 
 use super::{Lowering, env_files, texts, vars};
 use crate::model::name::NameKind;
-use crate::model::step::{CacheWord, OutputText, Step};
+use crate::model::step::{CacheWord, OutputText, Retries, Step};
 use crate::model::{ModelError, duration};
-use crate::parse::{CacheDoc, OutputDoc, StepDoc, Text};
+use crate::parse::{CacheDoc, OutputDoc, RetriesDoc, StepDoc, Text};
 use crate::source::{Span, Spanned};
 
 /// The number of combinations over which a matrix is an error.
@@ -20,7 +20,7 @@ pub(super) fn fill_in(step: &mut StepDoc, defaults: &StepDoc) {
     fill!(
         run shell needs after sources exclude outputs
         env env_files secrets path pass_env env_policy dir vars matrix condition
-        timeout grace allow_failure pool weight max_parallel
+        timeout grace allow_failure pool weight max_parallel retries on_failure allow_background incremental
         cache max_instances requires verify hint description internal
     );
 }
@@ -69,6 +69,13 @@ impl Lowering {
             pool: doc.pool.as_ref().map(|pool| pool.value.clone()),
             weight: doc.weight.as_ref().map_or(1, |weight| weight.value),
             max_parallel: doc.max_parallel.as_ref().map(|max| max.value),
+            retries: doc
+                .retries
+                .as_ref()
+                .map_or(Retries::NONE, |retries| self.retries(&retries.value)),
+            on_failure: texts(doc.on_failure.as_ref()).cloned().collect(),
+            allow_background: is_set(doc.allow_background.as_ref()),
+            incremental: is_set(doc.incremental.as_ref()),
             cache: doc
                 .cache
                 .as_ref()
@@ -90,10 +97,11 @@ impl Lowering {
                 .collect(),
             hint: doc.hint.as_ref().map(|text| text.value.clone()),
             description: doc.description.as_ref().map(|text| text.value.clone()),
-            internal: doc.internal.as_ref().is_some_and(|internal| internal.value),
+            internal: is_set(doc.internal.as_ref()),
             name,
         };
         self.check_group(&step, doc);
+        self.check_cache(&step, doc);
         step
     }
 
@@ -107,6 +115,34 @@ impl Lowering {
         let help = "each entry is the name of one variable of the caller, like `DEPLOY_TOKEN`";
         self.bad_value(message, text.span, Some(help.to_owned()));
         None
+    }
+
+    fn retries(&mut self, doc: &RetriesDoc) -> Retries {
+        let placed = |text: &Option<Text>| {
+            text.clone()
+                .map(|text| Spanned::new(text.clone(), text.span))
+        };
+        let (delay, backoff) = (placed(&doc.delay), placed(&doc.backoff));
+        Retries {
+            max: doc.max,
+            delay: self.read(delay.as_ref(), duration).unwrap_or_default(),
+            backoff: self.read(backoff.as_ref(), backoff_of).unwrap_or(1.0),
+        }
+    }
+
+    /// What is in place from the previous run is in no key, so a result made with it is good here only.
+    fn check_cache(&mut self, step: &Step, doc: &StepDoc) {
+        let is_shared = step.cache == Some(CacheWord::Shared);
+        let Some(cache) = doc.cache.as_ref().filter(|_| is_shared) else {
+            return;
+        };
+        if step.incremental {
+            self.errors.push(ModelError::BadStep {
+                message: format!("`{}` is `incremental`, so its result cannot be `shared`", step.name.value),
+                span: cache.value.mode.as_ref().map_or(cache.span, |mode| mode.span),
+                help: "what it makes depends on what lay there before: say `cache: local`, or take `incremental` away".to_owned(),
+            });
+        }
     }
 
     fn cache(&mut self, doc: &CacheDoc) -> Option<CacheWord> {
@@ -136,9 +172,24 @@ impl Lowering {
             });
         };
         refuse("outputs", doc.outputs.as_ref().map(|list| list.span));
+        refuse("on_failure", doc.on_failure.as_ref().map(|list| list.span));
         refuse("verify", doc.verify.as_ref().map(|list| list.span));
         refuse("matrix", doc.matrix.as_ref().map(|matrix| matrix.span));
     }
+}
+
+fn is_set(flag: Option<&Spanned<bool>>) -> bool {
+    flag.is_some_and(|flag| flag.value)
+}
+
+fn backoff_of(word: &str) -> Result<f64, String> {
+    let factor = word
+        .parse()
+        .ok()
+        .filter(|factor| (1.0..=1e6).contains(factor));
+    factor.ok_or_else(|| {
+        format!("`{word}` is not a factor: it is a number from 1 up, such as `2` or `1.5`")
+    })
 }
 
 /// `sources` without the entries that a leading `!` takes away, and those entries.

@@ -62,6 +62,7 @@ fn sh(script: &str) -> Command {
         args: ["-e", "-c", script].map(OsString::from).to_vec(),
         env: vec![("PATH".into(), "/usr/local/bin:/usr/bin:/bin".into())],
         dir: "/".into(),
+        background: false,
     }
 }
 
