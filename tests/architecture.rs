@@ -86,7 +86,7 @@ const ROOMS: [(&str, &[Of]); 16] = [
 const KNOW_ALL: [&str; 2] = ["cli", "lib"];
 
 /// Packages, and the only places that may name them.
-const PACKAGES: [(&str, &[&str]); 13] = [
+const PACKAGES: [(&str, &[&str]); 16] = [
     ("petgraph", &["graph/"]),
     ("granit_parser", &["parse/yaml.rs"]),
     ("clap", &["cli/"]),
@@ -98,6 +98,9 @@ const PACKAGES: [(&str, &[&str]); 13] = [
     ("rayon", &["cache/", "exec/"]),
     ("minijinja", &["expand/"]),
     ("indicatif", &["report/"]),
+    ("ureq", &["exec/http.rs"]),
+    ("rustls", &["exec/http.rs"]),
+    ("rustls_native_certs", &["exec/http.rs"]),
     ("toml", &["init/"]),
     ("serde_yaml", &["dialect/write.rs"]),
 ];

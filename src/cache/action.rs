@@ -230,10 +230,10 @@ fn environment(
 
 /// A check and its script.
 fn filled(check: &Check, late: &Late) -> Result<(Check, Option<String>), PrepareError> {
-    let script = match &check.kind {
-        CheckKind::Run { script, .. } => Some(fill(script, late, "verify")?),
-        _ => None,
-    };
+    let script = check.kind.script();
+    let script = script
+        .map(|script| fill(script, late, "verify"))
+        .transpose()?;
     Ok((check.clone(), script))
 }
 
@@ -339,14 +339,31 @@ fn push_check(items: &mut Items<'_>, (check, filled): &(Check, Option<String>)) 
             value.push(3);
             name.clone().into_bytes()
         }
-        CheckKind::Tool { name, version } => {
+        CheckKind::Tool {
+            name,
+            version,
+            command: _,
+        } => {
             value.push(4);
             push_option(&mut value, version.as_ref());
+            if let Some(command) = filled {
+                push_text(&mut value, command.as_bytes());
+            }
             name.clone().into_bytes()
         }
         CheckKind::Tcp { address } => {
             value.push(5);
             address.clone().into_bytes()
+        }
+        CheckKind::Http {
+            url,
+            status,
+            matches,
+        } => {
+            value.push(6);
+            push_option(&mut value, matches.as_ref());
+            value.extend(status.iter().flat_map(|code| code.to_le_bytes()));
+            url.clone().into_bytes()
         }
     };
     items.named(&name, &value);

@@ -138,7 +138,7 @@ impl App<'_> {
 }
 
 /// `node: "20"` is at least that; a requirement is taken as it is.
-fn node(written: Option<&Spanned<Text>>) -> Option<Spanned<List<CheckDoc>>> {
+fn node(written: Option<&Spanned<Text>>) -> Option<Spanned<List<Spanned<CheckDoc>>>> {
     let written = written?;
     let at = At(written.span);
     let text = &written.value.text;
@@ -151,9 +151,9 @@ fn node(written: Option<&Spanned<Text>>) -> Option<Spanned<List<CheckDoc>>> {
         },
         ..written.value.clone()
     };
-    at.field(List(vec![CheckDoc {
+    at.field(List(vec![at.spanned(CheckDoc {
         tool: at.field(at.text("node")),
         version: at.field(version),
         ..CheckDoc::default()
-    }]))
+    })]))
 }

@@ -157,7 +157,9 @@ fn target(target: &TargetDoc) -> Value {
 
 fn step(step: &StepDoc) -> Value {
     let outputs = |list: &List<OutputDoc>| Value::Sequence(list.0.iter().map(output).collect());
-    let requires = |list: &List<CheckDoc>| Value::Sequence(list.0.iter().map(check).collect());
+    let requires = |list: &List<Spanned<CheckDoc>>| {
+        Value::Sequence(list.0.iter().map(|one| check(&one.value)).collect())
+    };
     mapping([
         ("needs", field(&step.needs, texts)),
         ("requires", field(&step.requires, requires)),

@@ -8,13 +8,16 @@ use std::fs::File;
 use std::io::Read;
 use std::net::{TcpStream, ToSocketAddrs};
 use std::os::unix::fs::PermissionsExt;
+use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
 use regex::bytes::Regex;
 use semver::{Version, VersionReq};
 
 use super::environment::Variables;
+use super::http::{Proxies, Request};
 use super::scripts::Surroundings;
+use crate::expand::Template;
 use crate::path::RelPath;
 use crate::plan::{Check, CheckKind};
 use crate::process::{Cancel, Command, Limits, OutputSink, Spawner, Status, Stream, find_program};
@@ -23,7 +26,7 @@ use crate::sys::clock;
 /// The pause between two tries.
 const PAUSE: Duration = Duration::from_millis(100);
 /// So much of what a command prints, or of a file, is looked through.
-const MOST: usize = 16 * 1024 * 1024;
+pub(super) const MOST: usize = 16 * 1024 * 1024;
 
 /// Makes the checks of one step.
 pub(super) struct Checker<'a> {
@@ -38,10 +41,10 @@ pub(super) struct Checker<'a> {
 }
 
 /// A check does not hold.
-struct Complaint {
-    text: String,
-    /// What its command printed.
-    printed: Vec<u8>,
+pub(super) struct Complaint {
+    pub(super) text: String,
+    /// What its command printed, or its URL answered.
+    pub(super) printed: Vec<u8>,
 }
 
 impl From<String> for Complaint {
@@ -101,16 +104,35 @@ impl Checker<'_> {
                 let script = script
                     .fill(&self.around.late)
                     .map_err(|error| error.to_string())?;
-                let command = self
-                    .around
-                    .command(&script, "check")
-                    .map_err(|error| error.to_string())?;
+                let command = self.script(&script)?;
                 let printed = self.run(&command, check, &format!("`{}`", first_line(&script)))?;
                 printed_matches(&script, printed, matches.as_deref(), not_matches.as_deref())
             }
             CheckKind::Env { name } => self.variable(name),
-            CheckKind::Tool { name, version } => self.tool(name, version.as_deref(), check),
-            CheckKind::Tcp { address } => listens(address, check.timeout),
+            CheckKind::Tool {
+                name,
+                version,
+                command,
+            } => self.tool(name, version.as_deref(), command.as_ref(), check),
+            CheckKind::Tcp { address } => {
+                let (address, timeout) = (address.clone(), check.timeout);
+                self.apart(move || listens(&address, timeout))?
+            }
+            CheckKind::Http {
+                url,
+                status,
+                matches,
+            } => {
+                let request = Request {
+                    url: url.clone(),
+                    proxies: Proxies::of(&self.around.variables),
+                    timeout: check.timeout,
+                    status: status.clone(),
+                    wants_body: matches.is_some(),
+                };
+                let answer = self.apart(move || request.get())??;
+                answer_matches(url, answer, matches.as_deref())
+            }
         }
     }
 
@@ -141,7 +163,32 @@ impl Checker<'_> {
         }
     }
 
-    fn tool(&self, name: &str, wanted: Option<&str>, check: &Check) -> Result<(), Complaint> {
+    /// Does what cannot be interrupted on a thread of its own: the end of the run does not wait.
+    fn apart<T: Send + 'static>(
+        &self,
+        ask: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Complaint> {
+        let (sender, receiver) = channel();
+        std::thread::Builder::new()
+            .name("check".to_owned())
+            .spawn(move || sender.send(ask()))
+            .map_err(|error| format!("no thread for the check: {error}"))?;
+        loop {
+            match receiver.recv_timeout(PAUSE) {
+                Ok(answer) => return Ok(answer),
+                Err(RecvTimeoutError::Timeout) if !self.cancel.is_cancelled() => {}
+                Err(_) => return Err("nobody waited for its answer".to_owned().into()),
+            }
+        }
+    }
+
+    fn tool(
+        &self,
+        name: &str,
+        wanted: Option<&str>,
+        by: Option<&Template>,
+        check: &Check,
+    ) -> Result<(), Complaint> {
         let mut command = self.around.bare();
         let found = find_program(
             name.as_ref(),
@@ -156,17 +203,30 @@ impl Checker<'_> {
             VersionReq::parse(wanted).map_err(|error| format!("version `{wanted}`: {error}"))?;
         command.program = program.into_os_string();
         command.args = vec!["--version".into()];
-        let printed = self.run(&command, check, &format!("`{name} --version`"))?;
+        let mut asked = format!("{name} --version");
+        if let Some(by) = by {
+            asked = by
+                .fill(&self.around.late)
+                .map_err(|error| error.to_string())?;
+            command = self.script(&asked)?;
+            asked = first_line(&asked).to_owned();
+        }
+        let printed = self.run(&command, check, &format!("`{asked}`"))?;
         match version_in(&printed) {
             Some(version) if request.matches(&version) => Ok(()),
             Some(version) => {
                 Err(format!("`{name}` is version {version}, wanted is `{wanted}`").into())
             }
             None => Err(Complaint {
-                text: format!("`{name} --version` names no version"),
+                text: format!("`{asked}` names no version"),
                 printed,
             }),
         }
+    }
+
+    fn script(&self, script: &str) -> Result<Command, Complaint> {
+        let command = self.around.command(script, "check");
+        command.map_err(|error| error.to_string().into())
     }
 
     /// What a command that exits 0 printed.
@@ -244,6 +304,16 @@ fn printed_matches(
         }
     }
     Ok(())
+}
+
+fn answer_matches(url: &str, answer: Vec<u8>, pattern: Option<&str>) -> Result<(), Complaint> {
+    match pattern {
+        Some(pattern) if !regex(pattern)?.is_match(without_line_end(&answer)) => Err(Complaint {
+            text: format!("what `{url}` answers does not match `{pattern}`"),
+            printed: answer,
+        }),
+        _ => Ok(()),
+    }
 }
 
 fn listens(address: &str, timeout: Duration) -> Result<(), Complaint> {

@@ -6,7 +6,7 @@
 //! | `coordinator` | the one loop that owns all state of a run and tells all events |
 //! | `worker`, `attempts` | the story of one step that has to run, on a thread of the jobs pool |
 //! | `preflight` | what can be found missing before the first step starts |
-//! | `environment`, `scripts`, `checks` | what a step's processes get, and what must hold around them |
+//! | `environment`, `scripts`, `checks`, `http` | what a step's processes get, and what must hold around them |
 //! | `output`, `mask` | what processes print: without secrets to the log, and live to the coordinator |
 //! | `decide` | what a run would do, without doing it |
 //!
@@ -22,6 +22,7 @@ mod error;
 mod failure;
 #[cfg(test)]
 mod fixture;
+mod http;
 mod mask;
 mod messages;
 mod output;

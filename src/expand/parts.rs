@@ -365,6 +365,16 @@ fn one_check(
         "tool" => CheckKind::Tool {
             name: scope.text(&written.subject)?,
             version: text(&written.version)?,
+            command: written
+                .command
+                .as_ref()
+                .map(|text| scope.template(text, reader))
+                .transpose()?,
+        },
+        "http" => CheckKind::Http {
+            url: scope.text(&written.subject)?,
+            status: written.status.clone(),
+            matches: text(&written.matches)?,
         },
         _ => CheckKind::Tcp {
             address: scope.text(&written.subject)?,

@@ -115,10 +115,7 @@ impl PlanStep {
             EnvSetting::Unset => None,
         });
         let checks = self.requires.iter().chain(&self.verify);
-        let checks = checks.filter_map(|check| match &check.kind {
-            CheckKind::Run { script, .. } => Some(script),
-            _ => None,
-        });
+        let checks = checks.filter_map(|check| check.kind.script());
         let scripts = self.scripts.iter().chain(&self.on_failure);
         scripts.chain(env).chain(checks)
     }
@@ -296,10 +293,32 @@ pub enum CheckKind {
         name: String,
         /// A semver requirement on the first version-like word of `NAME --version`.
         version: Option<String>,
+        /// The script that prints the version instead.
+        command: Option<Template>,
+    },
+    /// A URL answers.
+    Http {
+        /// Where.
+        url: String,
+        /// Good statuses; none means all from 200 to 299.
+        status: Vec<u16>,
+        /// A regular expression on what it answers.
+        matches: Option<String>,
     },
     /// Something listens there.
     Tcp {
         /// `host:port`.
         address: String,
     },
+}
+
+impl CheckKind {
+    /// The script that the check runs.
+    pub fn script(&self) -> Option<&Template> {
+        match self {
+            Self::Run { script, .. } => Some(script),
+            Self::Tool { command, .. } => command.as_ref(),
+            Self::File { .. } | Self::Env { .. } | Self::Http { .. } | Self::Tcp { .. } => None,
+        }
+    }
 }

@@ -128,7 +128,7 @@ pub enum ModelError {
     #[diagnostic(
         code(pipe::model::bad_check),
         help(
-            "a check has one of `file`, `run`, `env`, `tool`, `tcp`: `- {{ file: bin/app, executable: true }}`"
+            "a check has one of `file`, `run`, `http`, `tcp`, `env`, `tool`: `- {{ file: bin/app, executable: true }}`"
         )
     )]
     BadCheck {

@@ -196,7 +196,7 @@ pub struct Combination {
 pub struct CheckText {
     /// Where it stands.
     pub span: Span,
-    /// What is looked at: `file`, `run`, `env`, `tool`, `tcp`.
+    /// What is looked at: `file`, `run`, `http`, `tcp`, `env`, `tool`.
     pub kind: &'static str,
     /// The text of that key.
     pub subject: Text,
@@ -204,12 +204,16 @@ pub struct CheckText {
     pub sizes: (Option<u64>, Option<u64>),
     /// Whether a file must be executable.
     pub executable: Option<bool>,
+    /// The statuses that are good; none means all from 200 to 299.
+    pub status: Vec<u16>,
     /// A regular expression.
     pub matches: Option<Text>,
     /// A regular expression that must not match.
     pub not_matches: Option<Text>,
     /// A semver requirement.
     pub version: Option<Text>,
+    /// The command that names the version.
+    pub command: Option<Text>,
     /// Tried until then.
     pub within: Option<Duration>,
     /// The limit of one try.

@@ -219,10 +219,10 @@ document! {
         #[schemars(range(min = 1))]
         max_instances: Count,
         /// Checks that must hold before the step starts.
-        requires: List<CheckDoc>,
+        requires: List<Spanned<CheckDoc>>,
         /// Checks that must hold after the commands; otherwise the step fails and nothing is
         /// recorded.
-        verify: List<CheckDoc>,
+        verify: List<Spanned<CheckDoc>>,
         /// Shown when the step fails.
         hint: Text,
         /// One line for `pipe list`.
@@ -243,8 +243,8 @@ document! {
 }
 
 document! {
-    /// Something that must hold. `file`, `run`, `env`, `tool` and `tcp` say what is looked at, the
-    /// other keys what must be true of it.
+    /// Something that must hold. `file`, `run`, `http`, `tcp`, `env` and `tool` say what is looked
+    /// at, the other keys what must be true of it.
     pub struct CheckDoc("a check") {
         /// A file that must exist.
         file: Text,
@@ -256,16 +256,24 @@ document! {
         executable: bool,
         /// A command that must exit with 0.
         run: Text,
-        /// A regular expression that must match the file's content or what the command prints.
+        /// A URL that must answer a GET, with 200 to 299 unless `status` says otherwise. Redirects
+        /// are followed.
+        http: Text,
+        /// The status, or the statuses one of which `http` must answer with.
+        status: List<Count>,
+        /// A regular expression that must match the file's content, what the command prints or
+        /// what the URL answers.
         matches: Text,
-        /// A regular expression that must not match.
+        /// A regular expression that must not match what the command of `run` prints.
         not_matches: Text,
         /// A variable that must be set.
         env: Text,
         /// A program that must be on `PATH`.
         tool: Text,
-        /// The version that `tool` must have (`>=1.22`).
+        /// The version that `tool` must have (`>=1.22`): the first that `TOOL --version` names.
         version: Text,
+        /// The command that names the version, instead of `TOOL --version`.
+        command: Text,
         /// `host:port` that must accept a connection.
         tcp: Text,
         /// Try again until this much time has passed (`30s`).

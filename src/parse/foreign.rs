@@ -38,14 +38,11 @@ const FOREIGN: &[(&str, &str)] = &[
 
 /// Words of the language that this version does not have yet.
 const LATER: &[&str] = &[
-    "command",
     "depfile",
     "durability",
-    "http",
     "interactive",
     "max_age",
     "max_size",
-    "status",
     "tools",
     "tty",
 ];

@@ -170,7 +170,8 @@ fn changes() -> Vec<(&'static str, Action)> {
     add("incremental", &|a| a.incremental = true);
     let verify = |name, check: Check, all: &mut Vec<(&'static str, Action)>| {
         let mut action = base();
-        action.verify = vec![(check, Some(text("true")))];
+        let script = check.kind.script().map(|_| text("true"));
+        action.verify = vec![(check, script)];
         all.push((name, action));
     };
     let run = |matches: Option<&str>, not: Option<&str>| CheckKind::Run {
@@ -195,6 +196,7 @@ fn changes() -> Vec<(&'static str, Action)> {
         check(CheckKind::Tool {
             name: text("X"),
             version: None,
+            command: None,
         }),
         &mut all,
     );
@@ -203,9 +205,28 @@ fn changes() -> Vec<(&'static str, Action)> {
         check(CheckKind::Tool {
             name: text("X"),
             version: Some(text("1")),
+            command: None,
         }),
         &mut all,
     );
+    verify(
+        "verify version by command",
+        check(CheckKind::Tool {
+            name: text("X"),
+            version: Some(text("1")),
+            command: Some(Template::text("true")),
+        }),
+        &mut all,
+    );
+    let http = |status: &[u16], matches: Option<&str>| CheckKind::Http {
+        url: text("X"),
+        status: status.to_vec(),
+        matches: matches.map(text),
+    };
+    verify("verify http", check(http(&[], None)), &mut all);
+    verify("verify status", check(http(&[204], None)), &mut all);
+    verify("verify statuses", check(http(&[204, 200], None)), &mut all);
+    verify("verify answer", check(http(&[], Some("x"))), &mut all);
     verify(
         "verify tcp",
         check(CheckKind::Tcp { address: text("X") }),

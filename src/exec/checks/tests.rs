@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::*;
 use crate::exec::fixture;
-use crate::expand::{Late, Template};
+use crate::expand::Late;
 use crate::process::fake::{Act, FakeSpawner, script_of};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -193,6 +193,7 @@ fn tools_are_found_and_their_version_is_compared() {
         let kind = CheckKind::Tool {
             name: name.to_owned(),
             version: version.map(str::to_owned),
+            command: None,
         };
         let play = |command: &Command| {
             assert!(command.program.to_string_lossy().ends_with("bin/go"));

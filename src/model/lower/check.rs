@@ -6,10 +6,24 @@ use crate::model::{ModelError, duration, size};
 use crate::parse::{CheckDoc, Text};
 use crate::source::{Span, Spanned};
 
+/// What can be looked at, and which keys say what must be true of it.
+const KINDS: [(&str, &[&str]); 6] = [
+    ("file", &["min_size", "max_size", "executable", "matches"]),
+    ("run", &["matches", "not_matches"]),
+    ("http", &["status", "matches"]),
+    ("tcp", &[]),
+    ("env", &[]),
+    ("tool", &["version", "command"]),
+];
+
 impl Lowering {
-    /// `step` is where the check belongs to, for one that has no key at all.
-    pub(super) fn check(&mut self, doc: &CheckDoc, step: Span) -> Option<CheckText> {
-        let (kind, subject) = self.subject(doc, step)?;
+    pub(super) fn check(&mut self, doc: &Spanned<CheckDoc>) -> Option<CheckText> {
+        let (kind, subject) = self.subject(doc)?;
+        let doc = &doc.value;
+        self.check_demands(doc, kind);
+        if kind == "http" {
+            self.check_url(subject);
+        }
         Some(CheckText {
             span: subject.span,
             kind,
@@ -19,9 +33,11 @@ impl Lowering {
                 self.read(doc.max_size.as_ref(), size),
             ),
             executable: doc.executable.as_ref().map(|executable| executable.value),
+            status: self.status(doc),
             matches: self.pattern(doc.matches.as_ref()),
             not_matches: self.pattern(doc.not_matches.as_ref()),
             version: self.version(doc.version.as_ref()),
+            command: doc.command.as_ref().map(|text| text.value.clone()),
             within: self.read(doc.within.as_ref(), duration),
             timeout: self.read(doc.timeout.as_ref(), duration),
             condition: doc.condition.as_ref().map(|text| text.value.clone()),
@@ -32,19 +48,22 @@ impl Lowering {
     /// The one key that says what is looked at.
     fn subject<'a>(
         &mut self,
-        doc: &'a CheckDoc,
-        step: Span,
+        doc: &'a Spanned<CheckDoc>,
     ) -> Option<(&'static str, &'a Spanned<Text>)> {
-        let keys = [
-            ("file", &doc.file),
-            ("run", &doc.run),
-            ("env", &doc.env),
-            ("tool", &doc.tool),
-            ("tcp", &doc.tcp),
-        ];
-        let mut given = keys
-            .into_iter()
-            .filter_map(|(kind, text)| text.as_ref().map(|text| (kind, text)));
+        let CheckDoc {
+            file,
+            run,
+            http,
+            tcp,
+            env,
+            tool,
+            ..
+        } = &doc.value;
+        let texts = [file, run, http, tcp, env, tool];
+        let mut given = KINDS
+            .iter()
+            .zip(texts)
+            .filter_map(|((kind, _), text)| text.as_ref().map(|text| (*kind, text)));
         let first = given.next();
         let message = match (first, given.next()) {
             (Some(first), None) => return Some(first),
@@ -53,9 +72,83 @@ impl Lowering {
             }
             (None, _) => "a check must say what is looked at".to_owned(),
         };
-        let span = first.map_or(step, |(_, text)| text.span);
+        let span = first.map_or(doc.span, |(_, text)| text.span);
         self.errors.push(ModelError::BadCheck { message, span });
         None
+    }
+
+    /// What is demanded must be something that can be true of what is looked at.
+    fn check_demands(&mut self, doc: &CheckDoc, kind: &str) {
+        fn place<T>(field: &Option<Spanned<T>>) -> Option<Span> {
+            field.as_ref().map(|field| field.span)
+        }
+        let given = [
+            ("min_size", place(&doc.min_size)),
+            ("max_size", place(&doc.max_size)),
+            ("executable", place(&doc.executable)),
+            ("status", place(&doc.status)),
+            ("matches", place(&doc.matches)),
+            ("not_matches", place(&doc.not_matches)),
+            ("version", place(&doc.version)),
+            ("command", place(&doc.command)),
+        ];
+        let taken = KINDS.iter().find(|(known, _)| *known == kind);
+        let taken = taken.map_or(&[][..], |(_, demands)| demands);
+        for (key, span) in given {
+            let Some(span) = span.filter(|_| !taken.contains(&key)) else {
+                continue;
+            };
+            let has: Vec<&str> = KINDS
+                .iter()
+                .filter(|(_, demands)| demands.contains(&key))
+                .map(|(kind, _)| *kind)
+                .collect();
+            let message = format!(
+                "`{key}` says nothing of `{kind}`: it is for {}",
+                crate::suggest::listing(&has)
+            );
+            self.errors.push(ModelError::BadCheck { message, span });
+        }
+        if let (Some(command), None) = (&doc.command, &doc.version) {
+            let message = "`command` names a version, and no `version` is wanted".to_owned();
+            let span = command.span;
+            self.errors.push(ModelError::BadCheck { message, span });
+        }
+    }
+
+    /// A URL without expressions in it is looked at now.
+    fn check_url(&mut self, url: &Spanned<Text>) {
+        let text = &url.value.text;
+        let is_url = ["http://", "https://", "${{"]
+            .iter()
+            .any(|start| text.starts_with(start));
+        if !is_url {
+            let help = Some(format!("did you mean `http://{text}`?"));
+            self.bad_value(
+                format!("`{text}` is not a URL: it begins with `http://` or `https://`"),
+                url.span,
+                help,
+            );
+        }
+    }
+
+    fn status(&mut self, doc: &CheckDoc) -> Vec<u16> {
+        let Some(status) = &doc.status else {
+            return Vec::new();
+        };
+        let known = |number: &u64| {
+            u16::try_from(*number)
+                .ok()
+                .filter(|code| (100..600).contains(code))
+        };
+        let codes: Vec<u16> = status.value.0.iter().filter_map(known).collect();
+        if codes.is_empty() || codes.len() < status.value.0.len() {
+            let help = Some(
+                "a status is a number from 100 to 599: `status: 204`, or `[200, 404]`".to_owned(),
+            );
+            self.bad_value("not a status of HTTP".to_owned(), status.span, help);
+        }
+        codes
     }
 
     /// A regular expression without expressions in it is tried now.

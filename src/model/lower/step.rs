@@ -90,10 +90,10 @@ impl Lowering {
                 .as_ref()
                 .map_or(MAX_INSTANCES, |max| max.value),
             requires: texts(doc.requires.as_ref())
-                .filter_map(|check| self.check(check, name.span))
+                .filter_map(|check| self.check(check))
                 .collect(),
             verify: texts(doc.verify.as_ref())
-                .filter_map(|check| self.check(check, name.span))
+                .filter_map(|check| self.check(check))
                 .collect(),
             hint: doc.hint.as_ref().map(|text| text.value.clone()),
             description: doc.description.as_ref().map(|text| text.value.clone()),
