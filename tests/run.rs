@@ -322,3 +322,43 @@ fn events(output: &Output) -> Vec<Value> {
 fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }
+
+/// A step that has the terminal, after one that only makes the view appear.
+fn on_a_terminal(script: &str, typed: &str) -> Output {
+    let pipeline = format!(
+        "steps:\n  first: {{ run: echo before }}\n  ask:\n    needs: [first]\n    interactive: true\n    timeout: 60s\n    run: |\n      {script}\n"
+    );
+    Sandbox::with(&pipeline).terminal("exec pipe run ask", typed)
+}
+
+#[test]
+fn an_interactive_step_has_the_terminal() {
+    let done = on_a_terminal(
+        "test -t 0 -a -t 1 -a -t 2; echo ready; read x; echo got $x",
+        "you\n",
+    )
+    .exits(0);
+    assert!(done.stdout.contains("got you"), "{done:?}");
+    // Nothing is drawn between what it shows.
+    let from = done.stdout.find("ready").unwrap();
+    let to = done.stdout.find("got you").unwrap();
+    assert!(!done.stdout[from..to].contains('\x1b'), "{done:?}");
+    assert!(done.stdout[..from].contains("before"), "{done:?}");
+    assert!(done.stdout.contains("2 executed"), "{done:?}");
+}
+
+#[test]
+fn an_interrupt_is_for_who_has_the_terminal() {
+    // The line break after ctrl-C is for a shell that hears it just before it begins to read.
+    let done = on_a_terminal(
+        "trap 'echo caught; exit 0' INT; echo ready; read x",
+        "\x03\n",
+    )
+    .exits(0);
+    assert!(
+        done.stdout.contains("caught") && done.stdout.contains("2 executed"),
+        "{done:?}"
+    );
+    let done = on_a_terminal("echo ready; read x", "\x03\n").exits(130);
+    assert!(done.stdout.contains("1 cancelled"), "{done:?}");
+}

@@ -62,6 +62,8 @@ pub struct Action {
     pub salt: Vec<String>,
     /// Whether outputs of the previous run stayed in place.
     pub incremental: bool,
+    /// Whether the outputs are a terminal.
+    pub tty: bool,
 }
 
 impl Action {
@@ -85,6 +87,7 @@ impl Action {
             salt,
             verify,
             incremental,
+            tty,
             // In the key by what they bring: `inputs` and `late`.
             sources: _,
             needs: _,
@@ -103,6 +106,7 @@ impl Action {
             retries: _,
             on_failure: _,
             allow_background: _,
+            interactive: _,
             requires: _,
             same_as: _,
             hint: _,
@@ -131,6 +135,7 @@ impl Action {
                 .collect::<Result<_, _>>()?,
             salt: salt.clone(),
             incremental: *incremental,
+            tty: *tty,
         })
     }
 
@@ -152,6 +157,7 @@ impl Action {
             verify,
             salt,
             incremental,
+            tty,
         } = self;
         let mut to = Encoder::new();
         to.list(Field::Command, command);
@@ -172,6 +178,7 @@ impl Action {
             to.list(Field::Secrets, secrets);
         }
         to.flag(Field::Incremental, *incremental);
+        to.flag(Field::Tty, *tty);
         to.finish()
     }
 

@@ -79,6 +79,7 @@ impl Cache {
         match step.cache {
             CacheMode::Off => Some(MissReason::Off),
             CacheMode::Undeclared => Some(MissReason::Undeclared),
+            CacheMode::Interactive => Some(MissReason::Interactive),
             CacheMode::Secrets => Some(MissReason::Secrets),
             CacheMode::Shared | CacheMode::Local => {
                 (!self.read_store).then_some(MissReason::Forced)

@@ -57,11 +57,13 @@ pub enum Field {
     Secrets = 16,
     /// There if outputs of the previous run stay in place.
     Incremental = 17,
+    /// There if the outputs are a terminal.
+    Tty = 18,
 }
 
 impl Field {
     /// All fields, in the order in which they are encoded.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Command,
         Self::Args,
         Self::Dir,
@@ -77,6 +79,7 @@ impl Field {
         Self::Salt,
         Self::Secrets,
         Self::Incremental,
+        Self::Tty,
     ];
 
     fn of_tag(tag: u8) -> Option<Self> {

@@ -21,6 +21,8 @@ pub enum MissReason {
     Off,
     /// The step does not say what it reads.
     Undeclared,
+    /// It is interactive.
+    Interactive,
     /// It has secrets and does not ask to be cached.
     Secrets,
     /// Everything is to run (`-B`).
@@ -126,6 +128,7 @@ impl MissReason {
             Self::Forgotten => "forgotten",
             Self::Off => "cache_off",
             Self::Undeclared => "undeclared",
+            Self::Interactive => "interactive",
             Self::Secrets => "secrets",
             Self::Forced => "forced",
             Self::Bound { .. } => "bound",
@@ -152,6 +155,7 @@ impl MissReason {
             | Self::Forgotten
             | Self::Off
             | Self::Undeclared
+            | Self::Interactive
             | Self::Secrets
             | Self::Forced => None,
         }
@@ -195,6 +199,7 @@ impl MissReason {
             }
             Self::Off => "`cache: off`: it always runs".to_owned(),
             Self::Undeclared => "it does not declare `sources`: it always runs".to_owned(),
+            Self::Interactive => "it is `interactive`: it always runs".to_owned(),
             Self::Secrets => "it has `secrets` and no `cache`: it always runs".to_owned(),
             Self::Forced => "everything was asked to run again".to_owned(),
             Self::Bound { root } => {

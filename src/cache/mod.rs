@@ -12,7 +12,7 @@
 //! | 7 | inputs: sources and outputs of needed steps, one sorted list of (path, kind, exec, digest) | `input` |
 //! | 9 | declared outputs with their flags | `output` |
 //! | 10 | shell, `env_policy`, `path`, `verify` | `shell`, `env_policy`, `path`, `verify` |
-//! | 10 | `incremental`, where it is set | `incremental` |
+//! | 10 | `incremental`, `tty`, where they are set | `incremental`, `tty` |
 //! | 11 | salt | `salt` |
 //!
 //! Rows 6 (`tools`) and 8 (discovered inputs) of the contract come with these features. Not in the

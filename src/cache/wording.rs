@@ -22,6 +22,7 @@ pub(super) fn word(field: Field) -> &'static str {
         Field::Salt => "salt",
         Field::Secrets => "secrets",
         Field::Incremental => "incremental",
+        Field::Tty => "tty",
     }
 }
 

@@ -141,7 +141,7 @@ fn set_choice(when: When) {
 }
 
 /// Columns and rows of the terminal at standard error.
-fn screen() -> (u16, u16) {
+pub(super) fn screen() -> (u16, u16) {
     rustix::termios::tcgetwinsize(std::io::stderr())
         .ok()
         .filter(|size| size.ws_col > 0)

@@ -1,5 +1,6 @@
 //! `pipe run`: brings targets up to date. Here everything is put together.
 
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -229,6 +230,9 @@ fn run_options(ready: &Ready, args: &RunArgs, jobs: usize, run_id: String) -> Ru
         strict: args.strict,
         color: ready.around.color.1,
         stream: args.output == Output::Stream,
+        // What it prints would run through the events.
+        terminal: std::io::stdin().is_terminal() && !args.json,
+        screen: options::screen(),
         run_dir: ready.state_dir().join("runs").join(&run_id),
         run_id,
         root: ready.root.clone(),

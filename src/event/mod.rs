@@ -98,6 +98,9 @@ pub struct StepStarted {
     /// How long it took the last time, in milliseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expected_ms: Option<u64>,
+    /// It has the terminal until it is finished: nobody else writes there.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub interactive: bool,
 }
 
 /// An attempt of a step failed, and it is tried again.

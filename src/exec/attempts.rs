@@ -11,7 +11,7 @@ use crate::cache::{Aside, Made, Seq};
 use crate::event::{FailureKind, StepRetried};
 use crate::expand::Template;
 use crate::plan::{OutputKind, Retries};
-use crate::process::Limits;
+use crate::process::{Limits, Streams};
 
 /// What is to be undone has at least so long, however short the step's own limit is.
 const TO_UNDO: Duration = Duration::from_secs(60);
@@ -169,7 +169,9 @@ impl Story<'_> {
         }
         let step = self.job.step;
         let command = around.command(script, part);
-        let command = command.map_err(|error| Failure::new(FailureKind::Spawn, in_full(&error)))?;
+        let mut command =
+            command.map_err(|error| Failure::new(FailureKind::Spawn, in_full(&error)))?;
+        command.streams = self.streams();
         let limits = Limits {
             timeout,
             grace: step.grace,
@@ -183,6 +185,17 @@ impl Story<'_> {
         self.max_rss = self.max_rss.max(exit.max_rss);
         self.notes.extend(exit.warnings.iter().cloned());
         Failure::of(&exit, script, step)
+    }
+
+    fn streams(&self) -> Streams {
+        let (columns, rows) = self.crew.options.screen;
+        if self.has_terminal() {
+            Streams::Inherited
+        } else if self.job.step.tty {
+            Streams::Terminal(columns, rows)
+        } else {
+            Streams::Pipes
+        }
     }
 
     fn check(&mut self, around: &Surroundings<'_>, moment: Moment) -> Result<(), Failure> {

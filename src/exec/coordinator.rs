@@ -295,6 +295,15 @@ impl<'a> Coordinator<'a> {
             return false;
         };
         self.steps[ix].slot = slot;
+        if self.plan.steps[ix].interactive && !self.crew.options.terminal {
+            self.warn(
+                "pipe::exec::no_terminal",
+                format!(
+                    "{} is interactive and there is no terminal for it: it runs with empty standard input",
+                    self.plan.steps[ix].name
+                ),
+            );
+        }
         match self.fresh(ix) {
             Ok(Pending {
                 prepared, since, ..
@@ -357,7 +366,7 @@ impl<'a> Coordinator<'a> {
 
     fn take(&mut self, message: Message) {
         match message {
-            Message::Started(step) => self.tell_started(step),
+            Message::Started(step, _telling) => self.tell_started(step),
             Message::Retried(retried) => self.tell(&Event::StepRetried(*retried)),
             Message::Output(output, _permit) => self.tell(&Event::StepOutput(*output)),
             Message::Done(step, done) => self.done(step, *done),
@@ -484,6 +493,7 @@ impl Coordinator<'_> {
             why: known.why.clone(),
             slot: known.slot,
             expected_ms: known.expected.map(millis),
+            interactive: self.plan.steps[step].interactive && self.crew.options.terminal,
         };
         self.tell(&Event::StepStarted(event));
     }

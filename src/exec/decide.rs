@@ -189,6 +189,7 @@ fn unsure(ix: StepIx, plan: &Plan, open: BTreeSet<StepIx>, force: bool) -> Decis
         (true, _) => reasons(&[MissReason::Forced]),
         (_, CacheMode::Off) => reasons(&[MissReason::Off]),
         (_, CacheMode::Undeclared) => reasons(&[MissReason::Undeclared]),
+        (_, CacheMode::Interactive) => reasons(&[MissReason::Interactive]),
         (_, CacheMode::Secrets) => reasons(&[MissReason::Secrets]),
         (_, CacheMode::Shared | CacheMode::Local) => {
             let why = open.iter().map(first).collect();

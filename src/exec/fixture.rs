@@ -41,6 +41,8 @@ pub(super) fn step(name: &str, script: &str) -> PlanStep {
         retries: Retries::NONE,
         on_failure: Vec::new(),
         allow_background: false,
+        tty: false,
+        interactive: false,
         incremental: false,
         requires: Vec::new(),
         verify: Vec::new(),

@@ -17,7 +17,7 @@ const UNDER_WAY: usize = 64;
 /// What a step's thread has to say.
 pub(super) enum Message {
     /// It really runs: nothing could be restored.
-    Started(StepIx),
+    Started(StepIx, Telling),
     /// An attempt failed, and another one follows.
     Retried(Box<StepRetried>),
     /// It printed something.
@@ -44,8 +44,11 @@ pub(super) fn messages() -> (Messenger, Receiver<Message>) {
 }
 
 impl Messenger {
-    pub(super) fn started(&self, step: StepIx) {
-        self.send(Message::Started(step));
+    /// Somebody may want to wait until everybody knows.
+    pub(super) fn started(&self, step: StepIx) -> Told {
+        let (telling, told) = channel();
+        self.send(Message::Started(step, Telling { _end: telling }));
+        Told(told)
     }
 
     pub(super) fn retried(&self, retried: StepRetried) {
@@ -65,6 +68,21 @@ impl Messenger {
     fn send(&self, message: Message) {
         // Without a coordinator nobody is left who could be told.
         let _ = self.sender.send(message);
+    }
+}
+
+/// Lives until everybody has been told.
+pub(super) struct Telling {
+    _end: Sender<()>,
+}
+
+/// Knows when everybody has been told.
+pub(super) struct Told(Receiver<()>);
+
+impl Told {
+    pub(super) fn wait(self) {
+        // Nothing is ever sent: the sender goes.
+        let _ = self.0.recv();
     }
 }
 

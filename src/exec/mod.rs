@@ -63,6 +63,10 @@ pub struct RunOptions {
     pub color: bool,
     /// Output is told as it comes, as `step_output` events.
     pub stream: bool,
+    /// Interactive steps have the terminal that `pipe` has; without one they run as others do.
+    pub terminal: bool,
+    /// Columns and rows of the terminals that `tty` steps get.
+    pub screen: (u16, u16),
     /// The run's id, the name of its folder in `.pipe/runs`.
     pub run_id: String,
     /// The run's folder: logs and scripts go there. Made when a step really runs.

@@ -88,6 +88,11 @@ impl<'a> StepLog<'a> {
         }
     }
 
+    /// Whether there is a file of its own.
+    pub(super) fn is_made(&self) -> bool {
+        self.is_made
+    }
+
     /// Makes the file also where nothing was printed: a log that people are pointed to says whose
     /// it is.
     pub(super) fn make(&mut self) {

@@ -141,13 +141,21 @@ impl<'a> Story<'a> {
                 ran_until: None,
             };
         }
-        self.crew.messenger.started(self.job.ix);
+        let told = self.crew.messenger.started(self.job.ix);
+        if self.has_terminal() {
+            told.wait();
+        }
         let result = self.executed();
         self.notes.extend(self.log.flush());
         match result {
             Ok((made, ran_until)) => self.went_well(made, ran_until),
             Err(failure) => self.went_wrong(failure),
         }
+    }
+
+    /// Whether the terminal belongs to its scripts while they run.
+    pub(super) fn has_terminal(&self) -> bool {
+        self.job.step.interactive && self.crew.options.terminal
     }
 
     fn restored(&self) -> Option<Made> {
@@ -206,7 +214,9 @@ impl<'a> Story<'a> {
     }
 
     fn went_wrong(mut self, failure: Failure) -> Done {
-        self.log.make();
+        if !self.has_terminal() {
+            self.log.make();
+        }
         // Also a command that failed may have changed files.
         let until = self.crew.cache.tree().advance();
         if failure.kind.is_some() {
@@ -227,7 +237,8 @@ impl<'a> Story<'a> {
         finished.cpu_ms = self.cpu.map(millis);
         finished.max_rss = self.max_rss;
         finished.key = Some(self.job.prepared.key.to_string());
-        finished.log = Some(self.log.path().display().to_string());
+        let log = Some(self.log.path()).filter(|_| self.log.is_made() || !self.has_terminal());
+        finished.log = log.map(|log| log.display().to_string());
         finished.tainted = self.tainted;
         finished.notes.extend(self.notes);
         self.log.without_secrets(&mut finished);

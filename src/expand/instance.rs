@@ -191,12 +191,17 @@ fn instance(
             .collect(),
         timeout: step.timeout,
         grace: step.grace.unwrap_or(GRACE),
-        weight: usize::try_from(step.weight).unwrap_or(usize::MAX),
+        weight: match step.interactive {
+            true => usize::MAX, // it runs alone
+            false => usize::try_from(step.weight).unwrap_or(usize::MAX),
+        },
         limits: parts::limits(&scope, step, errors),
         allow_failure: step.allow_failure,
         retries: step.retries,
         on_failure: parts::scripts(&scope, &step.on_failure, shell.dialect, errors),
         allow_background: step.allow_background,
+        tty: step.tty,
+        interactive: step.interactive,
         incremental: step.incremental,
         requires: parts::checks(
             &scope,
@@ -243,6 +248,7 @@ fn secrets(step: &Step) -> Vec<String> {
 /// `cache` as written, or what follows from `secrets`, `sources` and `outputs`.
 fn cache_mode(step: &Step) -> CacheMode {
     match (step.cache, &step.sources) {
+        _ if step.interactive => CacheMode::Interactive,
         (Some(CacheWord::Off), _) => CacheMode::Off,
         (_, None) => CacheMode::Undeclared,
         (Some(CacheWord::Shared), _) => CacheMode::Shared,

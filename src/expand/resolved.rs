@@ -74,6 +74,10 @@ pub struct PlanStep {
     pub on_failure: Vec<Template>,
     /// Whether what it leaves running is left alone.
     pub allow_background: bool,
+    /// Whether its outputs go to a terminal of its own.
+    pub tty: bool,
+    /// Whether it runs alone, with the terminal.
+    pub interactive: bool,
     /// Whether outputs of the previous run stay in place.
     pub incremental: bool,
     /// Checks before the command.
@@ -233,6 +237,8 @@ pub enum CacheMode {
     Off,
     /// Always runs, because the step does not say what it reads.
     Undeclared,
+    /// Always runs, because it is interactive.
+    Interactive,
     /// Always runs, because it has secrets and does not ask to be cached.
     Secrets,
 }

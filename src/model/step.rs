@@ -93,6 +93,10 @@ pub struct Step {
     pub on_failure: Vec<Text>,
     /// Whether what it leaves running is left alone.
     pub allow_background: bool,
+    /// Whether its outputs go to a terminal of its own.
+    pub tty: bool,
+    /// Whether it runs alone, with the terminal.
+    pub interactive: bool,
     /// Whether outputs of the previous run stay in place.
     pub incremental: bool,
     /// `cache` as written.

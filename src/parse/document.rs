@@ -211,6 +211,10 @@ document! {
         on_failure: List<Text>,
         /// Processes that the step leaves running are left alone.
         allow_background: bool,
+        /// The step's outputs go to a terminal of its own, so that it shows what it shows people.
+        tty: bool,
+        /// The step runs alone, and the terminal is its own; never cached, and not captured.
+        interactive: bool,
         /// The outputs of the previous run stay in place, for tools that update what is there.
         incremental: bool,
         /// Where results are kept: `shared`, `local` or `off`.

@@ -7,14 +7,16 @@
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicI32, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags};
 use rustix::pipe::{PipeFlags, pipe_with};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::{Handle, Signals};
+
+use crate::sys::clock;
 
 /// How strongly the end is wished for.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -32,6 +34,8 @@ pub enum Level {
 pub struct Cancel {
     /// The first signal's number; 0 while there was none.
     number: AtomicI32,
+    /// Whether ctrl-C is for a command that has the terminal.
+    interrupts: Mutex<Interrupts>,
     stop: Gate,
     kill: Gate,
 }
@@ -45,6 +49,7 @@ impl Cancel {
     pub fn new() -> io::Result<Self> {
         Ok(Self {
             number: AtomicI32::new(0),
+            interrupts: Mutex::new(Interrupts::Ours),
             stop: Gate::new()?,
             kill: Gate::new()?,
         })
@@ -52,6 +57,9 @@ impl Cancel {
 
     /// Takes signal `number`: the first one asks, a later one insists.
     pub fn signal(&self, number: i32) {
+        if number == SIGINT && self.interrupts().are_lent() {
+            return;
+        }
         let first = self
             .number
             .compare_exchange(0, number, Ordering::SeqCst, Ordering::SeqCst);
@@ -60,6 +68,19 @@ impl Cancel {
         } else {
             self.kill.open();
         }
+    }
+
+    /// As long as the result lives, INT is no wish that the run ends: a command that has the
+    /// terminal gets it too, and does with it what it wants.
+    pub(super) fn lend_interrupts(&self) -> LentInterrupts<'_> {
+        *self.interrupts() = Interrupts::Lent;
+        LentInterrupts(self)
+    }
+
+    fn interrupts(&self) -> MutexGuard<'_, Interrupts> {
+        self.interrupts
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// How strongly the end is wished for.
@@ -121,6 +142,45 @@ impl Cancel {
             handle,
             thread: Some(thread),
         })
+    }
+}
+
+/// A signal that came to a command and to us may be seen here when the command has already ended.
+const LATE: Duration = Duration::from_millis(500);
+
+/// Who INT is for.
+#[derive(Debug)]
+enum Interrupts {
+    Ours,
+    Lent,
+    /// They were given back at this moment.
+    Back(Instant),
+}
+
+impl Interrupts {
+    fn are_lent(&self) -> bool {
+        match self {
+            Self::Ours => false,
+            Self::Lent => true,
+            Self::Back(since) => since.elapsed() < LATE,
+        }
+    }
+}
+
+/// INT is for somebody else as long as this lives.
+pub(super) struct LentInterrupts<'a>(&'a Cancel);
+
+impl LentInterrupts<'_> {
+    /// The one who had INT took it as a wish to end: so it is one.
+    pub(super) fn pass_on(self) {
+        *self.0.interrupts() = Interrupts::Ours;
+        self.0.signal(SIGINT);
+    }
+}
+
+impl Drop for LentInterrupts<'_> {
+    fn drop(&mut self) {
+        *self.0.interrupts() = Interrupts::Back(clock::now());
     }
 }
 
@@ -192,6 +252,23 @@ mod tests {
             (cancel.level(), cancel.exit_code()),
             (Level::Kill, Some(143))
         );
+    }
+
+    #[test]
+    fn an_interrupt_may_be_for_somebody_else() {
+        let cancel = Cancel::new().unwrap();
+        let lent = cancel.lend_interrupts();
+        cancel.signal(SIGINT);
+        drop(lent);
+        // Seen late.
+        cancel.signal(SIGINT);
+        assert!(!cancel.is_cancelled());
+        cancel.lend_interrupts().pass_on();
+        assert_eq!(cancel.exit_code(), Some(130));
+        let cancel = Cancel::new().unwrap();
+        let _lent = cancel.lend_interrupts();
+        cancel.signal(SIGTERM);
+        assert_eq!(cancel.exit_code(), Some(143));
     }
 
     #[test]

@@ -1,32 +1,39 @@
 //! A process group: who is in it, what it used, and how to end it. Knows no step and no time.
 
 use rustix::io::Errno;
-use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group, test_kill_process_group};
 
-/// The process group that a command leads.
+/// Those who are ended with a command.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Group(Pid);
+pub(super) enum Group {
+    /// The process group that it leads, or led.
+    Led(Pid),
+    /// The command alone: it is in our own group.
+    Alone(Pid),
+}
 
 impl Group {
-    /// The group whose leader is, or was, `leader`.
-    pub(super) fn of(leader: Pid) -> Self {
-        Self(leader)
-    }
-
     /// Sends `signal` to all in it. Who is stopped is woken, so that it can follow.
     pub(super) fn send(self, signal: Signal) {
-        // An error says that nobody is there, or that it is not ours any more.
-        let _ = kill_process_group(self.0, signal);
-        let _ = kill_process_group(self.0, Signal::CONT);
+        for signal in [signal, Signal::CONT] {
+            // An error says that nobody is there, or that it is not ours any more.
+            let _ = match self {
+                Self::Led(leader) => kill_process_group(leader, signal),
+                Self::Alone(command) => kill_process(command, signal),
+            };
+        }
     }
 
     /// The names of the processes in it that have not ended; to be asked when the leader has been
     /// reaped. Those that only wait for a parent to look at them (for ever, in a container whose
     /// first process does not) have ended.
     pub(super) fn left(self) -> Vec<String> {
-        match test_kill_process_group(self.0) {
+        let Self::Led(leader) = self else {
+            return Vec::new();
+        };
+        match test_kill_process_group(leader) {
             Err(Errno::SRCH) => Vec::new(),
-            _ => proc::living(self.0).unwrap_or_else(|| vec!["a process".to_owned()]),
+            _ => proc::living(leader).unwrap_or_else(|| vec!["a process".to_owned()]),
         }
     }
 }

@@ -11,6 +11,7 @@ pub mod fake;
 mod group;
 mod os;
 mod program;
+mod pty;
 mod watch;
 
 use std::ffi::OsString;
@@ -36,6 +37,22 @@ pub struct Command {
     pub dir: PathBuf,
     /// Processes that it leaves running are left alone.
     pub background: bool,
+    /// Its standard streams.
+    pub streams: Streams,
+}
+
+/// The standard streams of a command.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Streams {
+    /// Empty input, and a pipe for each output.
+    #[default]
+    Pipes,
+    /// Empty input, and one terminal of so many columns and rows for both outputs: what comes from
+    /// it counts as standard output.
+    Terminal(u16, u16),
+    /// Those of this process. The command is in this process's group, so that ctrl-C and ctrl-Z
+    /// reach it; nothing is captured.
+    Inherited,
 }
 
 impl Command {

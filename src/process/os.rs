@@ -1,8 +1,8 @@
 //! Real processes: one thread for each running command, which waits for its output, its end, its
 //! time limit and the end of the run at once, with `poll`.
 //!
-//! A command leads a process group of its own, has an empty standard input and two pipes. When it
-//! has ended, what is left of its group is ended with it; a process that has left the group and
+//! A command leads a process group of its own, has an empty standard input and two pipes (or what
+//! [`Streams`] says). When it has ended, what is left of its group is ended with it; a process that has left the group and
 //! keeps a pipe open is not waited for. Knows no step.
 
 #![expect(
@@ -24,7 +24,8 @@ use super::ending::Ending;
 use super::group::{Group, proc};
 use super::watch::ExitWatch;
 use super::{
-    Cancel, Command, Exit, Level, Limits, NotStarted, OutputSink, Spawner, Status, Stream, program,
+    Cancel, Command, EndedBy, Exit, Level, Limits, NotStarted, OutputSink, Spawner, Status, Stream,
+    Streams, program, pty,
 };
 use crate::sys::clock;
 
@@ -53,10 +54,18 @@ impl Spawner for OsSpawner {
         limits: Limits,
         cancel: &Cancel,
     ) -> Exit {
-        match Running::start(command) {
+        let lent = (command.streams == Streams::Inherited).then(|| cancel.lend_interrupts());
+        let mut exit = match Running::start(command) {
             Ok(mut running) => running.attend(sink, limits, cancel),
             Err(why) => Exit::not_started(why),
+        };
+        if exit.status == Status::Signal(Signal::INT.as_raw())
+            && let Some(lent) = lent
+        {
+            lent.pass_on();
+            exit.ended_by = Some(EndedBy::Cancel);
         }
+        exit
     }
 }
 
@@ -64,6 +73,7 @@ impl Spawner for OsSpawner {
 struct Running {
     child: Child,
     pid: Pid,
+    group: Group,
     exit: ExitWatch,
     pipes: Vec<(Stream, File)>,
     started: Instant,
@@ -86,20 +96,31 @@ impl Running {
         let path = command.var("PATH").map(|path| path.as_os_str());
         let file = program::find(&command.program, path, &command.dir)?;
         let started = clock::now();
-        let mut child = std::process::Command::new(&file)
+        let mut starting = std::process::Command::new(&file);
+        starting
             .args(&command.args)
             .env_clear()
             .envs(command.env.iter().map(|(name, value)| (name, value)))
-            .current_dir(&command.dir)
-            .process_group(0)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
+            .current_dir(&command.dir);
+        let no_terminal = |error: io::Error| NotStarted::Other {
+            program: file.display().to_string(),
+            reason: format!("no terminal for it: {error}"),
+        };
+        let terminal = connect(&mut starting, command.streams).map_err(no_terminal)?;
+        let mut child = starting
             .spawn()
             .map_err(|error| program::explain(command, &file, &error))?;
+        // Our copies of what the command got: its outputs end when it has closed them.
+        drop(starting);
         let pid = Pid::from_child(&child);
-        let exit = ExitWatch::new(pid).map_err(|error| abandon(&mut child, pid, &file, &error))?;
+        let group = match command.streams {
+            Streams::Inherited => Group::Alone(pid),
+            Streams::Pipes | Streams::Terminal(..) => Group::Led(pid),
+        };
+        let exit =
+            ExitWatch::new(pid).map_err(|error| abandon(&mut child, group, &file, &error))?;
         let pipes = [
+            terminal.map(|terminal| (Stream::Stdout, terminal)),
             child
                 .stdout
                 .take()
@@ -113,6 +134,7 @@ impl Running {
         Ok(Self {
             child,
             pid,
+            group,
             exit,
             pipes,
             started,
@@ -147,7 +169,7 @@ impl Running {
                 return;
             }
             if let Some(signal) = ending.advance(clock::now(), cancel.level()) {
-                Group::of(self.pid).send(signal);
+                self.group.send(signal);
             }
         }
     }
@@ -176,7 +198,7 @@ impl Running {
         if left.is_empty() {
             return Vec::new();
         }
-        Group::of(self.pid).send(Signal::TERM);
+        self.group.send(Signal::TERM);
         self.wait_for_group(sink, now + PATIENCE + MOMENT, cancel);
         self.end_group(sink, cancel);
         vec![format!(
@@ -202,8 +224,8 @@ impl Running {
     }
 
     fn end_group(&mut self, sink: &mut dyn OutputSink, cancel: &Cancel) {
-        if !Group::of(self.pid).left().is_empty() {
-            Group::of(self.pid).send(Signal::KILL);
+        if !self.group.left().is_empty() {
+            self.group.send(Signal::KILL);
             self.wait_for_group(sink, clock::now() + CLEARING, cancel);
         }
     }
@@ -247,7 +269,7 @@ impl Running {
         until: Instant,
         cancel: &Cancel,
     ) -> Vec<String> {
-        let left = Group::of(self.pid).left();
+        let left = self.group.left();
         // Who is gone cannot write any more: what is in the pipes now is all.
         let pause = if left.is_empty() { clock::now() } else { pause };
         let waiting = Waiting {
@@ -302,6 +324,28 @@ impl Running {
     }
 }
 
+/// Gives a command its standard streams and its process group; the end of its own terminal that is
+/// to be read from, where it has one.
+fn connect(starting: &mut std::process::Command, streams: Streams) -> io::Result<Option<File>> {
+    let mut captured = |out: Stdio, err: Stdio| {
+        starting
+            .process_group(0)
+            .stdin(Stdio::null())
+            .stdout(out)
+            .stderr(err);
+    };
+    match streams {
+        Streams::Pipes => captured(Stdio::piped(), Stdio::piped()),
+        Streams::Terminal(columns, rows) => {
+            let (near, far) = pty::open(columns, rows)?;
+            captured(far.try_clone()?.into(), far.into());
+            return Ok(Some(near));
+        }
+        Streams::Inherited => {}
+    }
+    Ok(None)
+}
+
 /// Whether there may be more.
 fn read_piece(pipe: &mut File, buffer: &mut Vec<u8>, take: impl FnOnce(&[u8])) -> bool {
     match pipe.read(buffer) {
@@ -318,8 +362,13 @@ fn read_piece(pipe: &mut File, buffer: &mut Vec<u8>, take: impl FnOnce(&[u8])) -
 }
 
 /// Ends a child that cannot be watched.
-fn abandon(child: &mut Child, pid: Pid, file: &std::path::Path, error: &io::Error) -> NotStarted {
-    Group::of(pid).send(Signal::KILL);
+fn abandon(
+    child: &mut Child,
+    group: Group,
+    file: &std::path::Path,
+    error: &io::Error,
+) -> NotStarted {
+    group.send(Signal::KILL);
     // It is gone in any case.
     let _ = child.wait();
     NotStarted::Other {

@@ -46,6 +46,8 @@ pub(super) struct Live {
     /// What is on the screen, from the first command on.
     bar: Option<ProgressBar>,
     waiting: Vec<Event>,
+    /// The step that has the terminal: nothing is written meanwhile.
+    lent_to: Option<String>,
     drawn: Duration,
 }
 
@@ -55,6 +57,15 @@ impl Sink for Live {
         self.view.fold(event, now);
         match event {
             Event::RunFinished(_) => self.end(event),
+            Event::StepStarted(step) if step.interactive => {
+                self.lent_to = Some(step.step.clone());
+                self.end(event);
+            }
+            Event::StepFinished(step) if self.lent_to.as_ref() == Some(&step.step) => {
+                self.lent_to = None;
+                self.end(event);
+            }
+            _ if self.lent_to.is_some() => self.waiting.push(event.clone()),
             Event::StepStarted(_) if self.bar.is_none() => self.begin(event, now),
             _ if self.bar.is_none() => self.plain.take(event),
             _ => {
@@ -82,6 +93,7 @@ impl Live {
             view,
             bar: None,
             waiting: Vec::new(),
+            lent_to: None,
             drawn: Duration::ZERO,
         }
     }
@@ -144,6 +156,7 @@ impl Live {
         }
     }
 
+    /// Tells all there is to tell; the view comes back with the next command.
     fn end(&mut self, event: &Event) {
         self.clear();
         self.waiting

@@ -77,6 +77,7 @@ pub(super) fn started(step: &str, expected_ms: Option<u64>) -> Event {
     Event::StepStarted(StepStarted {
         step: step.into(),
         expected_ms,
+        interactive: false,
         ..StepStarted::default()
     })
 }

@@ -1,11 +1,15 @@
 //! A workspace in a folder of its own, and the program started in it: nothing of the caller's
 //! environment but `PATH`, a fixed width, no colour.
 
-use std::io::Read;
-use std::os::unix::fs::PermissionsExt;
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use rustix::fs::OFlags;
+use rustix::io::{FdFlags, fcntl_setfd};
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use tempfile::TempDir;
 
 use super::text;
@@ -99,6 +103,45 @@ impl Sandbox {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         command.spawn().unwrap()
+    }
+
+    /// Runs a line of shell in the workspace folder on a terminal of its own, which it controls;
+    /// `typed` is typed there once the line has written `ready`. What the terminal shows comes as
+    /// `stdout`.
+    pub(crate) fn terminal(&self, line: &str, typed: &str) -> Output {
+        let near = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+        fcntl_setfd(&near, FdFlags::CLOEXEC).unwrap();
+        grantpt(&near).unwrap();
+        unlockpt(&near).unwrap();
+        let name = ptsname(&near, Vec::new()).unwrap().into_string().unwrap();
+        let far = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .custom_flags(OFlags::NOCTTY.bits() as i32)
+            .open(name)
+            .unwrap();
+        let mut command = self.command(Path::new("setsid"));
+        command
+            .args(["-c", "-w", "sh", "-c", line])
+            .env("TERM", "xterm")
+            .stdin(far.try_clone().unwrap())
+            .stdout(far.try_clone().unwrap())
+            .stderr(far);
+        let mut child = command.spawn().unwrap();
+        drop(command);
+        let mut near = File::from(near);
+        let (mut shown, mut piece, mut typed) = (Vec::new(), [0; 4096], Some(typed));
+        // The end of a terminal is an error.
+        while let Ok(count @ 1..) = near.read(&mut piece) {
+            shown.extend_from_slice(&piece[..count]);
+            if shown.windows(5).any(|window| window == b"ready")
+                && let Some(typed) = typed.take()
+            {
+                near.write_all(typed.as_bytes()).unwrap();
+            }
+        }
+        let status = child.wait().unwrap();
+        self.output(&shown, b"", status)
     }
 
     /// Runs a line of shell in the workspace folder. What it writes to its two streams comes as one

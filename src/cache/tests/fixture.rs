@@ -75,6 +75,8 @@ pub(super) fn step(name: &str, outputs: &[&str]) -> PlanStep {
         retries: Retries::NONE,
         on_failure: Vec::new(),
         allow_background: false,
+        tty: false,
+        interactive: false,
         incremental: false,
         requires: Vec::new(),
         verify: Vec::new(),

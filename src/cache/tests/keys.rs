@@ -107,6 +107,7 @@ fn changes() -> Vec<(&'static str, Action)> {
         verify: _,
         salt: _,
         incremental: _,
+        tty: _,
     } = base();
     let mut all = Vec::new();
     let mut add = |name, change: &dyn Fn(&mut Action)| {
@@ -168,6 +169,7 @@ fn changes() -> Vec<(&'static str, Action)> {
     add("path", &|a| a.path = vec![path("bin")]);
     add("salt", &|a| a.salt = vec![text("1")]);
     add("incremental", &|a| a.incremental = true);
+    add("tty", &|a| a.tty = true);
     let verify = |name, check: Check, all: &mut Vec<(&'static str, Action)>| {
         let mut action = base();
         let script = check.kind.script().map(|_| text("true"));
@@ -259,6 +261,7 @@ fn what_is_no_part_of_the_result_is_no_part_of_the_key() {
     other.retries.max = 3;
     other.on_failure = vec![Template::text("true")];
     other.allow_background = true;
+    other.interactive = true;
     other.requires = vec![check(CheckKind::Env {
         name: "X".to_owned(),
     })];

@@ -54,6 +54,8 @@ impl Workspace {
             strict: false,
             color: false,
             stream: false,
+            terminal: false,
+            screen: (80, 24),
             run_id: "r1".to_owned(),
             run_dir: root.join(".pipe/runs/r1"),
             root,

@@ -20,7 +20,8 @@ pub(super) fn fill_in(step: &mut StepDoc, defaults: &StepDoc) {
     fill!(
         run shell needs after sources exclude outputs
         env env_files secrets path pass_env env_policy dir vars matrix condition
-        timeout grace allow_failure pool weight max_parallel retries on_failure allow_background incremental
+        timeout grace allow_failure pool weight max_parallel
+        retries on_failure allow_background tty interactive incremental
         cache max_instances requires verify hint description internal
     );
 }
@@ -75,6 +76,8 @@ impl Lowering {
                 .map_or(Retries::NONE, |retries| self.retries(&retries.value)),
             on_failure: texts(doc.on_failure.as_ref()).cloned().collect(),
             allow_background: is_set(doc.allow_background.as_ref()),
+            tty: is_set(doc.tty.as_ref()),
+            interactive: is_set(doc.interactive.as_ref()),
             incremental: is_set(doc.incremental.as_ref()),
             cache: doc
                 .cache
@@ -102,6 +105,7 @@ impl Lowering {
         };
         self.check_group(&step, doc);
         self.check_cache(&step, doc);
+        self.check_interactive(&step, doc);
         step
     }
 
@@ -130,19 +134,39 @@ impl Lowering {
         }
     }
 
-    /// What is in place from the previous run is in no key, so a result made with it is good here only.
+    /// What cannot be repeated from what is declared cannot be kept.
     fn check_cache(&mut self, step: &Step, doc: &StepDoc) {
-        let is_shared = step.cache == Some(CacheWord::Shared);
-        let Some(cache) = doc.cache.as_ref().filter(|_| is_shared) else {
-            return;
+        let name = &step.name.value;
+        let mode = doc.cache.as_ref().map(|cache| {
+            let mode = cache.value.mode.as_ref();
+            mode.map_or(cache.span, |mode| mode.span)
+        });
+        let (message, help) = match step.cache {
+            Some(CacheWord::Shared | CacheWord::Local) if step.interactive => (
+                format!("`{name}` is `interactive`, so its result cannot be kept"),
+                "what somebody answers is in no key: take `cache` away, or `interactive`",
+            ),
+            Some(CacheWord::Shared) if step.incremental => (
+                format!("`{name}` is `incremental`, so its result cannot be `shared`"),
+                "what it makes depends on what lay there before: say `cache: local`, or take `incremental` away",
+            ),
+            _ => return,
         };
-        if step.incremental {
-            self.errors.push(ModelError::BadStep {
-                message: format!("`{}` is `incremental`, so its result cannot be `shared`", step.name.value),
-                span: cache.value.mode.as_ref().map_or(cache.span, |mode| mode.span),
-                help: "what it makes depends on what lay there before: say `cache: local`, or take `incremental` away".to_owned(),
-            });
-        }
+        self.errors.extend(mode.map(|span| ModelError::BadStep {
+            message,
+            span,
+            help: help.to_owned(),
+        }));
+    }
+
+    /// What goes to the terminal directly cannot be masked.
+    fn check_interactive(&mut self, step: &Step, doc: &StepDoc) {
+        let secrets = doc.secrets.as_ref().filter(|_| step.interactive);
+        self.errors.extend(secrets.map(|secrets| ModelError::BadStep {
+            message: format!("`{}` is `interactive` and cannot have `secrets`", step.name.value),
+            span: secrets.span,
+            help: "what it prints goes to the terminal directly and cannot be masked: it sees the caller's whole environment anyway".to_owned(),
+        }));
     }
 
     fn cache(&mut self, doc: &CacheDoc) -> Option<CacheWord> {

@@ -63,6 +63,7 @@ fn sh(script: &str) -> Command {
         env: vec![("PATH".into(), "/usr/local/bin:/usr/bin:/bin".into())],
         dir: "/".into(),
         background: false,
+        streams: Streams::Pipes,
     }
 }
 
@@ -212,7 +213,7 @@ fn a_process_that_left_the_group_is_not_waited_for() {
         ..sh(script)
     };
     let (exit, kept) = run(&command, limits(None, 0));
-    Group::of(kept.pid()).send(Signal::KILL);
+    Group::Led(kept.pid()).send(Signal::KILL);
     assert!(exit.is_success());
     assert_eq!(
         exit.warnings,
