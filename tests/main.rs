@@ -10,6 +10,7 @@
 //! | `pages` | the examples of the documentation pass `pipe check` |
 //! | `quoting` | a real shell gets each value as the words that it is |
 //! | `schema` | the files in `schema/` are those of the program, and hold for every pipeline file |
+//! | `mutations` | the schema and the program agree on thousands of changed files |
 //! | `architecture` | who may know whom |
 #![expect(
     clippy::disallowed_methods,
@@ -24,6 +25,7 @@ mod environment;
 mod kept_plans;
 mod pages;
 mod quoting;
+mod mutations;
 mod run;
 mod schema;
 mod support;

@@ -166,9 +166,9 @@ macro_rules! document {
             $( $(#[$field_meta:meta])* $field:ident $(as $key:tt)? : $type:ty, )*
         }
     )*) => {$(
-        $(#[$meta])*
         #[derive(Debug, Clone, Default, schemars::JsonSchema)]
         #[schemars(deny_unknown_fields, extend("patternProperties" = { "^x-": true }))]
+        $(#[$meta])*
         $vis struct $name {
             $(
                 $(#[$field_meta])*

@@ -116,7 +116,6 @@ document! {
         /// `__pycache__`. One without `/` is a name at any depth.
         ignore: List<Text>,
         /// How many steps run at once. Default: the number of processors; `-j` beats it.
-        #[schemars(range(min = 1))]
         jobs: Count,
         /// Go on with what does not depend on a failed step, as `-k` does.
         keep_going: bool,
@@ -220,7 +219,6 @@ document! {
         /// Where results are kept: `shared`, `local` or `off`.
         cache: CacheDoc,
         /// The number of combinations over which the matrix is an error. Default 10000.
-        #[schemars(range(min = 1))]
         max_instances: Count,
         /// Checks that must hold before the step starts.
         requires: List<Spanned<CheckDoc>>,

@@ -21,16 +21,23 @@ const ENV_FORMS: &str =
 
 document! {
     /// A variable that is not written out.
+    #[schemars(extend("oneOf" = [
+        { "required": ["from"] },
+        { "required": ["unset"], "not": { "required": ["default"] } },
+    ]))]
     struct EnvForm("a variable") {
         /// `caller`: the value that the variable has where pipe was started; part of the key.
+        #[schemars(extend("const" = "caller"))]
         from: Text,
         /// The value where the caller has none.
         default: Text,
         /// The variable is taken away.
+        #[schemars(extend("const" = true))]
         unset: bool,
     }
 
     /// A path or glob with its options.
+    #[schemars(extend("required" = ["path"]))]
     struct OutputForm("an output") {
         /// The path or glob.
         path: Text,
@@ -39,6 +46,7 @@ document! {
     }
 
     /// A dotenv file with its options.
+    #[schemars(extend("required" = ["path"]))]
     struct EnvFileForm("an entry of `env_files`") {
         /// The file.
         path: Text,
@@ -75,6 +83,7 @@ document! {
     }
 
     /// Values from the file system.
+    #[schemars(extend("required" = ["glob"]))]
     struct GlobForm("an axis") {
         /// One value for each file that matches.
         glob: Text,

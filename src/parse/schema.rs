@@ -13,7 +13,9 @@ use super::extend;
 
 /// The schema of `pipe.yaml` and of the files in `pipelines/`, in draft 7, which editors know.
 pub fn pipeline_schema() -> Value {
-    let settings = SchemaSettings::draft07().with_transform(RecursiveTransform(absent_is_not_null));
+    let settings = SchemaSettings::draft07()
+        .with_transform(RecursiveTransform(absent_is_not_null))
+        .with_transform(RecursiveTransform(counts_begin_with_one));
     let mut schema = settings
         .into_generator()
         .into_root_schema_for::<PipelineDoc>();
@@ -34,6 +36,10 @@ fn with_extends(schema: Value) -> Value {
         Some(Value::Object(definitions)) => definitions,
         _ => Map::new(),
     };
+    may_be_empty(&mut file);
+    if let Some(Value::Object(workspace)) = definitions.get_mut("WorkspaceDoc") {
+        may_be_empty(workspace);
+    }
     let mut nulls = Nulls {
         strict: &definitions,
         made: Map::new(),
@@ -44,12 +50,17 @@ fn with_extends(schema: Value) -> Value {
     definitions.insert("ExtendingPipelineDoc".to_owned(), Value::Object(extending));
     definitions.insert("PipelineDoc".to_owned(), Value::Object(file));
     let reference = |name: &str| json!({ "$ref": format!("#/definitions/{name}") });
-    whole.insert("type".to_owned(), "object".into());
+    may_be_empty(&mut whole);
     whole.insert("if".to_owned(), json!({ "required": ["extends"] }));
     whole.insert("then".to_owned(), reference("ExtendingPipelineDoc"));
     whole.insert("else".to_owned(), reference("PipelineDoc"));
     whole.insert("definitions".to_owned(), Value::Object(definitions));
     Value::Object(whole)
+}
+
+/// Nothing at all stands for a document without keys.
+fn may_be_empty(schema: &mut Map<String, Value>) {
+    schema.insert("type".to_owned(), json!(["object", "null"]));
 }
 
 /// Makes schemas that also take `null` where it removes something.
@@ -154,6 +165,16 @@ fn absent_is_not_null(schema: &mut Schema) {
         let only = only.clone();
         object.remove("anyOf");
         take_in(object, only);
+    }
+}
+
+/// Zero of something is never meant.
+fn counts_begin_with_one(schema: &mut Schema) {
+    let is_count = schema
+        .get("format")
+        .is_some_and(|format| format == "uint64");
+    if is_count {
+        schema.insert("minimum".to_owned(), 1.into());
     }
 }
 
