@@ -92,8 +92,13 @@ fn clashes(session: &mut Session, facts: &crate::expand::Facts) {
         let request = session.request(vec![target], None);
         match select(&session.loaded.workspace, &request) {
             Ok(wanted) => {
-                let errors = link(&session.loaded.workspace, facts, &wanted).errors;
-                let clashes = errors.into_iter().filter(|error| {
+                let linked = link(&session.loaded.workspace, facts, &wanted);
+                // What was found before is told once; a target's list has expressions of its own.
+                let expand = linked.expand.into_iter();
+                session
+                    .findings
+                    .extend(expand.map(|error| Box::new(error) as Finding));
+                let clashes = linked.errors.into_iter().filter(|error| {
                     matches!(
                         error,
                         GraphError::OutputClash { .. } | GraphError::NoInstance { .. }

@@ -271,6 +271,7 @@ impl<'a> Session<'a> {
                 cell: Vec::new(),
                 chosen: Vec::new(),
                 span: None,
+                lister: None,
                 asker: None,
             })
             .collect()

@@ -116,6 +116,20 @@ pub fn instances(
     instances
 }
 
+/// Fills in the expressions in the axis values of a reference that a target of `pipeline` lists at
+/// `span`; whether all could be. Errors are added to `findings`.
+pub fn listed_cell(
+    workspace: &Workspace,
+    pipeline: &Pipeline,
+    profile: Option<&str>,
+    facts: &Facts,
+    (cell, span): (&mut [(String, String)], Span),
+    findings: &mut Vec<ExpandError>,
+) -> bool {
+    let scope = Scope::new(workspace, pipeline, facts, profile, None);
+    parts::fill_cell(&scope, cell, span, findings)
+}
+
 /// What a step declares to make, in all of its instances under a profile. Mistakes are left out:
 /// they are told where the step is expanded.
 pub fn declared(

@@ -26,7 +26,7 @@ mod value;
 pub use error::ExpandError;
 pub use facts::{EnvFile, Facts};
 pub(crate) use instance::literal_files;
-pub use instance::{Declared, Instance, declared, instances};
+pub use instance::{Declared, Instance, declared, instances, listed_cell};
 pub use quote::Place;
 pub use resolved::{
     CacheMode, Check, CheckKind, Dialect, EnvPolicy, EnvSetting, Limit, Literal, Output,

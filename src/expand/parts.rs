@@ -47,27 +47,36 @@ fn resolve(scope: &Scope, path: &str, span: Span) -> Result<RelPath, ExpandError
     })
 }
 
+/// Fills in the expressions in the axis values of a reference at `span`; whether all could be.
+pub(super) fn fill_cell(
+    scope: &Scope,
+    cell: &mut [(String, String)],
+    span: Span,
+    errors: &mut Findings,
+) -> bool {
+    let before = errors.len();
+    for (_, wanted) in cell.iter_mut().filter(|(_, value)| value.contains("${{")) {
+        let text = Text {
+            text: wanted.clone(),
+            span,
+            ..Text::default()
+        };
+        if let Some(filled) = take(scope.text(&text), errors) {
+            *wanted = filled;
+        }
+    }
+    errors.len() == before
+}
+
 /// References with the expressions in their axis values filled in.
 pub(super) fn references(
     scope: &Scope,
     written: &[Spanned<Reference>],
     errors: &mut Findings,
 ) -> Vec<Spanned<Reference>> {
-    let value = |value: &str, span| match value.contains("${{") {
-        true => scope.text(&Text {
-            text: value.to_owned(),
-            span,
-            ..Text::default()
-        }),
-        false => Ok(value.to_owned()),
-    };
     let mut references = written.to_vec();
     for reference in &mut references {
-        for (_, wanted) in &mut reference.value.cell {
-            if let Some(filled) = take(value(wanted, reference.span), errors) {
-                *wanted = filled;
-            }
-        }
+        fill_cell(scope, &mut reference.value.cell, reference.span, errors);
     }
     references
 }

@@ -10,7 +10,9 @@ use super::made::{self, Makers, owned};
 use super::merge::merge;
 use super::select::Wanted;
 use super::{Edge, EdgeKind, GraphError, InstanceIx, StepGraph, clash, cycle};
-use crate::expand::{ExpandError, Facts, Instance, Output, Val, instances, literal_files};
+use crate::expand::{
+    ExpandError, Facts, Instance, Output, Val, instances, listed_cell, literal_files,
+};
 use crate::model::{Pipeline, Reference, Step, Workspace, display_cell};
 use crate::source::{Span, Spanned};
 use crate::suggest::{did_you_mean, listing};
@@ -122,10 +124,13 @@ impl<'a> Linker<'a> {
         let span = wanted
             .span
             .unwrap_or(self.pipelines[pipeline].steps[step].name.span);
+        let Some(cell) = self.wanted_cell(wanted) else {
+            return;
+        };
         let mut fitting = all.clone();
-        fitting.retain(|ix| self.instances[*ix].fits(&wanted.cell));
+        fitting.retain(|ix| self.instances[*ix].fits(&cell));
         if fitting.is_empty() && !all.is_empty() {
-            self.no_instance(&all, &wanted.cell, span);
+            self.no_instance(&all, &cell, span);
         }
         for choice in &wanted.chosen {
             let one = std::slice::from_ref(choice);
@@ -143,6 +148,22 @@ impl<'a> Linker<'a> {
             }
             self.reach(instance);
         }
+    }
+
+    /// The axis values that are asked for; those in a target's list may hold expressions.
+    fn wanted_cell(&mut self, wanted: &Wanted) -> Option<Vec<(String, String)>> {
+        let mut cell = wanted.cell.clone();
+        let lister = wanted.lister.as_ref();
+        let lister = lister.and_then(|name| self.workspace.pipelines.get(name));
+        if let (Some(lister), Some(span)) = (lister, wanted.span) {
+            let profile = lister.effective_profile(wanted.profile.as_deref());
+            let (workspace, facts) = (self.workspace, self.facts);
+            let cell = (cell.as_mut_slice(), span);
+            if !listed_cell(workspace, lister, profile, facts, cell, &mut self.expand) {
+                return None;
+            }
+        }
+        Some(cell)
     }
 
     /// A value of `--matrix` is wrong only where no wanted step has it.

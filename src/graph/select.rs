@@ -61,6 +61,8 @@ pub struct Wanted {
     pub chosen: Vec<(String, String)>,
     /// Where a target lists it.
     pub span: Option<Span>,
+    /// The pipeline of that target: its variables count in the axis values.
+    pub lister: Option<String>,
     /// The target that asks for the profile, and where it says so.
     pub asker: Option<Spanned<String>>,
 }
@@ -182,6 +184,8 @@ struct Ask<'a> {
     profile: Option<(&'a Spanned<String>, String)>,
     /// Where a target lists it.
     span: Option<Span>,
+    /// The pipeline of that target.
+    lister: Option<String>,
 }
 
 impl<'a> Ask<'a> {
@@ -192,6 +196,7 @@ impl<'a> Ask<'a> {
             cell: cell.to_vec(),
             profile: None,
             span: None,
+            lister: None,
         }
     }
 
@@ -401,6 +406,7 @@ impl<'a> Selection<'a> {
             listed.cell.extend(ask.cell.iter().cloned());
             listed.profile.clone_from(&profile);
             listed.span = Some(item.span);
+            listed.lister = Some(ask.pipeline.name.value.clone());
             Some(listed)
         });
         items.collect()
@@ -427,6 +433,7 @@ impl<'a> Selection<'a> {
             cell: ask.cell,
             chosen: chosen.cloned().collect(),
             span: ask.span,
+            lister: ask.lister,
             asker,
         };
         self.wanted.insert(wanted, ());
