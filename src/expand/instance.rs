@@ -176,7 +176,7 @@ fn instance(
     let _ = scope.outputs.set(parts::output_values(&outputs));
     let (sources, literal_spans) = parts::sources(&scope, step, errors);
     let cache = cache_mode(step);
-    let shell = parts::shell(step);
+    let shell = parts::shell(&scope, step, errors);
     let plan = PlanStep {
         name: format!("{}:{}{}", pipeline.name.value, step.name.value, cell.label),
         profile: profile.map(str::to_owned),
@@ -187,7 +187,7 @@ fn instance(
         env: scope.environment(errors),
         secrets: secrets(step),
         path: parts::path(&scope, step, errors),
-        pass_env: step.pass_env.clone(),
+        pass_env: parts::texts(&scope, &step.pass_env, errors),
         env_policy: env_policy(step, cache),
         sources,
         outputs,
@@ -203,8 +203,8 @@ fn instance(
             .chain(&step.salt)
             .cloned()
             .collect(),
-        timeout: step.timeout,
-        grace: step.grace.unwrap_or(GRACE),
+        timeout: parts::duration(&scope, step.timeout.as_ref(), errors),
+        grace: parts::duration(&scope, step.grace.as_ref(), errors).unwrap_or(GRACE),
         weight: match step.interactive {
             true => usize::MAX, // it runs alone
             false => usize::try_from(step.weight).unwrap_or(usize::MAX),

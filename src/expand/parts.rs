@@ -11,7 +11,7 @@ use super::scope::{Reader, Scope};
 use super::template::Template;
 use super::value::Val;
 use crate::glob::{GlobError, Pattern};
-use crate::model::{CheckText, OutputText, Reference, Step};
+use crate::model::{self, CheckText, OutputText, Reference, Step, Written};
 use crate::parse::Text;
 use crate::path::{RelPath, to_bytes};
 use crate::source::{Span, Spanned};
@@ -85,13 +85,9 @@ pub(super) fn description(scope: &Scope, step: &Step, errors: &mut Findings) -> 
     take(scope.text(step.description.as_ref()?), errors)
 }
 
-pub(super) fn shell(step: &Step) -> Shell {
-    let words: Vec<&str> = step
-        .shell
-        .iter()
-        .flat_map(|words| &words.value)
-        .map(String::as_str)
-        .collect();
+pub(super) fn shell(scope: &Scope, step: &Step, errors: &mut Findings) -> Shell {
+    let words = texts(scope, &step.shell, errors);
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let words: &[&str] = match words.as_slice() {
         [] | ["sh"] => &["/bin/sh", "-e", "-c"],
         ["bash"] => &["bash", "-eo", "pipefail", "-c"],
@@ -110,6 +106,35 @@ pub(super) fn shell(step: &Step) -> Shell {
         words: words.iter().map(|word| (*word).to_owned()).collect(),
         dialect,
     }
+}
+
+/// A duration that may be the value of an expression.
+pub(super) fn duration(
+    scope: &Scope,
+    written: Option<&Written<Duration>>,
+    errors: &mut Findings,
+) -> Option<Duration> {
+    take(time(scope, written), errors).flatten()
+}
+
+fn time(
+    scope: &Scope,
+    written: Option<&Written<Duration>>,
+) -> Result<Option<Duration>, ExpandError> {
+    let text = match written {
+        None => return Ok(None),
+        Some(Written::Known(duration)) => return Ok(Some(*duration)),
+        Some(Written::Expression(text)) => text,
+    };
+    let duration = model::duration(&scope.text(text)?);
+    let duration = duration.map_err(|message| ExpandError::value(message, text.span));
+    duration.map(Some)
+}
+
+/// Texts of a list, filled in.
+pub(super) fn texts(scope: &Scope, written: &[Text], errors: &mut Findings) -> Vec<String> {
+    let filled = written.iter().map(|text| scope.text(text));
+    filled.filter_map(|text| take(text, errors)).collect()
 }
 
 pub(super) fn scripts(
@@ -391,8 +416,8 @@ fn one_check(
     };
     Ok(Some(Check {
         kind,
-        within: written.within,
-        timeout: written.timeout.unwrap_or(CHECK_TIMEOUT),
+        within: time(scope, written.within.as_ref())?,
+        timeout: time(scope, written.timeout.as_ref())?.unwrap_or(CHECK_TIMEOUT),
         message: text(&written.message)?,
     }))
 }

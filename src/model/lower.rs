@@ -11,7 +11,7 @@ use super::error::ModelError;
 use super::name::NameKind;
 use super::pipeline::{Pipeline, Profile, Settings, Target, Vars};
 use super::reference::Reference;
-use super::step::{EnvFileText, EnvMap, EnvText};
+use super::step::{EnvFileText, EnvMap, EnvText, Written};
 use crate::parse::{
     EnvDoc, EnvFileDoc, List, Map, PipelineDoc, StepDoc, TargetDoc, Text, ValueDoc, WorkspaceDoc,
 };
@@ -314,6 +314,20 @@ impl Lowering {
             span,
             help,
         });
+    }
+
+    /// What `read` makes of a text without expressions in it.
+    fn written<T>(
+        &mut self,
+        text: Option<&Spanned<Text>>,
+        read: impl Fn(&str) -> Result<T, String>,
+    ) -> Option<Written<T>> {
+        match text {
+            Some(text) if text.value.text.contains("${{") => {
+                Some(Written::Expression(text.value.clone()))
+            }
+            text => self.read(text, read).map(Written::Known),
+        }
     }
 
     /// What `read` makes of a text; its complaint becomes an error.

@@ -19,5 +19,5 @@ pub use quantity::{duration, size};
 pub use reference::{Reference, ReferenceError, display_cell};
 pub use step::{
     Axis, CacheWord, CheckText, Combination, EnvFileText, EnvMap, EnvText, Matrix, OutputText,
-    Retries, Step,
+    Retries, Step, Written,
 };

@@ -36,6 +36,15 @@ pub struct EnvFileText {
     pub optional: bool,
 }
 
+/// A value that is written out, or an expression that gives its text.
+#[derive(Clone, Debug)]
+pub enum Written<T> {
+    /// The value.
+    Known(T),
+    /// Text with expressions in it.
+    Expression(Text),
+}
+
 /// A unit of work.
 #[derive(Clone, Debug)]
 pub struct Step {
@@ -43,8 +52,8 @@ pub struct Step {
     pub name: Spanned<String>,
     /// Scripts; none makes it a group.
     pub run: Vec<Text>,
-    /// `shell` as words; `None` is `sh`.
-    pub shell: Option<Spanned<Vec<String>>>,
+    /// `shell` as words; none is `sh`.
+    pub shell: Vec<Text>,
     /// Steps whose outputs are inputs.
     pub needs: Vec<Spanned<Reference>>,
     /// Steps that only must come first.
@@ -64,7 +73,7 @@ pub struct Step {
     /// Folders in front of `PATH`.
     pub path: Vec<Text>,
     /// Variables handed through.
-    pub pass_env: Vec<String>,
+    pub pass_env: Vec<Text>,
     /// Whether it sees the caller's whole environment; `None` follows from `cache`.
     pub inherits_env: Option<bool>,
     /// Working folder.
@@ -76,9 +85,9 @@ pub struct Step {
     /// `if`.
     pub condition: Option<Text>,
     /// Time limit.
-    pub timeout: Option<Duration>,
+    pub timeout: Option<Written<Duration>>,
     /// Time between TERM and KILL.
-    pub grace: Option<Duration>,
+    pub grace: Option<Written<Duration>>,
     /// Whether its failure fails nothing else.
     pub allow_failure: bool,
     /// The name of its pool.
@@ -219,9 +228,9 @@ pub struct CheckText {
     /// The command that names the version.
     pub command: Option<Text>,
     /// Tried until then.
-    pub within: Option<Duration>,
+    pub within: Option<Written<Duration>>,
     /// The limit of one try.
-    pub timeout: Option<Duration>,
+    pub timeout: Option<Written<Duration>>,
     /// `if`.
     pub condition: Option<Text>,
     /// What to say.

@@ -38,8 +38,8 @@ impl Lowering {
             not_matches: self.pattern(doc.not_matches.as_ref()),
             version: self.version(doc.version.as_ref()),
             command: doc.command.as_ref().map(|text| text.value.clone()),
-            within: self.read(doc.within.as_ref(), duration),
-            timeout: self.read(doc.timeout.as_ref(), duration),
+            within: self.written(doc.within.as_ref(), duration),
+            timeout: self.written(doc.timeout.as_ref(), duration),
             condition: doc.condition.as_ref().map(|text| text.value.clone()),
             message: doc.message.as_ref().map(|text| text.value.clone()),
         })

@@ -32,12 +32,7 @@ impl Lowering {
         let (sources, taken_away) = split_sources(doc);
         let step = Step {
             run: texts(doc.run.as_ref()).cloned().collect(),
-            shell: doc.shell.as_ref().map(|list| {
-                Spanned::new(
-                    list.value.0.iter().map(|text| text.text.clone()).collect(),
-                    list.span,
-                )
-            }),
+            shell: texts(doc.shell.as_ref()).cloned().collect(),
             needs: texts(doc.needs.as_ref())
                 .filter_map(|text| self.reference(text))
                 .collect(),
@@ -56,16 +51,14 @@ impl Lowering {
                 .filter_map(|text| self.secret(text))
                 .collect(),
             path: texts(doc.path.as_ref()).cloned().collect(),
-            pass_env: texts(doc.pass_env.as_ref())
-                .map(|text| text.text.clone())
-                .collect(),
+            pass_env: texts(doc.pass_env.as_ref()).cloned().collect(),
             inherits_env: self.read(doc.env_policy.as_ref(), env_policy),
             dir: doc.dir.as_ref().map(|dir| dir.value.clone()),
             vars: vars(doc.vars.as_ref()),
             matrix: doc.matrix.as_ref().map(|matrix| self.matrix(&matrix.value)),
             condition: doc.condition.as_ref().map(|text| text.value.clone()),
-            timeout: self.read(doc.timeout.as_ref(), duration),
-            grace: self.read(doc.grace.as_ref(), duration),
+            timeout: self.written(doc.timeout.as_ref(), duration),
+            grace: self.written(doc.grace.as_ref(), duration),
             allow_failure: doc.allow_failure.as_ref().is_some_and(|allow| allow.value),
             pool: doc.pool.as_ref().map(|pool| pool.value.clone()),
             weight: doc.weight.as_ref().map_or(1, |weight| weight.value),
