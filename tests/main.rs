@@ -6,6 +6,7 @@
 //! | `run` | what a transcript cannot say: two runs at once, signals, streams apart |
 //! | `codes` | every error code has a case |
 //! | `environment` | what a cached step sees of the caller, and the page that says so |
+//! | `examples` | examples that need only a shell, three runs each |
 //! | `kept_plans` | a plan from an earlier run is used only while it is still true |
 //! | `pages` | the examples of the documentation pass `pipe check` |
 //! | `quoting` | a real shell gets each value as the words that it is |
@@ -22,6 +23,7 @@ mod architecture;
 mod cases;
 mod codes;
 mod environment;
+mod examples;
 mod kept_plans;
 mod mutations;
 mod pages;
