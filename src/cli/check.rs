@@ -91,23 +91,8 @@ fn clashes(session: &mut Session, facts: &crate::expand::Facts) {
     for target in targets {
         let request = session.request(vec![target], None);
         match select(&session.loaded.workspace, &request) {
-            Ok(wanted) => {
-                let linked = link(&session.loaded.workspace, facts, &wanted);
-                // What was found before is told once; a target's list has expressions of its own.
-                let expand = linked.expand.into_iter();
-                session
-                    .findings
-                    .extend(expand.map(|error| Box::new(error) as Finding));
-                let clashes = linked.errors.into_iter().filter(|error| {
-                    matches!(
-                        error,
-                        GraphError::OutputClash { .. } | GraphError::NoInstance { .. }
-                    )
-                });
-                session
-                    .findings
-                    .extend(clashes.map(|error| Box::new(error) as Finding));
-            }
+            // What was found before is told once.
+            Ok(wanted) => drop(session.link(facts, &wanted)),
             Err(errors) => session
                 .findings
                 .extend(errors.into_iter().map(|error| Box::new(error) as Finding)),
