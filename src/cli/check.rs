@@ -7,7 +7,7 @@ use super::options::Surroundings;
 use super::output;
 use super::session::{Session, tell};
 use crate::event::Event;
-use crate::graph::{GraphError, indirect, link, select};
+use crate::graph::{indirect, select};
 
 pub(super) fn check(around: &Surroundings, args: &CheckArgs) -> Exit {
     let mut session = match Session::open(around) {

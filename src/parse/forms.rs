@@ -63,6 +63,7 @@ document! {
     }
 
     /// How often a step that failed is tried again, and after which wait.
+    #[schemars(extend("required" = ["max"]))]
     struct RetriesForm("`retries`") {
         /// So many times after the first attempt.
         max: Whole,
