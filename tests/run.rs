@@ -179,6 +179,23 @@ fn steps_run_at_once_up_to_the_limit() {
     let _ = sandbox.pipe(&["run", "-j1", "many"]).exits(0);
 }
 
+/// Commands that are started at the same moment hold copies of each other's pipes for an instant.
+#[test]
+fn steps_side_by_side_are_not_blamed_for_each_other() {
+    let sandbox = Sandbox::with(
+        "steps:\n  many: { matrix: { n: [1, 2, 3, 4, 5, 6, 7, 8] }, run: 'echo ${{ matrix.n }} | cat' }\n  \
+         all: { needs: [many], run: 'true' }\n",
+    );
+    for _ in 0..5 {
+        let output = sandbox.pipe(&["run", "all", "-j8"]).exits(0);
+        assert!(
+            !output.stderr.contains("keeps its output open"),
+            "{}",
+            output.stderr
+        );
+    }
+}
+
 #[test]
 fn a_run_leaves_a_step_that_waits_no_key_of_the_past() {
     // The source changes while the step runs: what it made is not kept.

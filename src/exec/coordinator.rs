@@ -443,8 +443,17 @@ impl Coordinator<'_> {
             self.steps[step].root_cause = root_cause;
             self.steps[step].pending = None;
             let mut finished = StepFinished::new(&self.plan.steps[step].name, outcome);
-            finished.message =
-                root_cause.map(|root| format!("`{}` failed", self.plan.steps[root].name));
+            if let Some(root) = root_cause {
+                let name = &self.plan.steps[root].name;
+                let text = format!("`{name}` failed");
+                finished.why = vec![Reason {
+                    kind: "blocked_by".to_owned(),
+                    name: Some(name.clone()),
+                    text: text.clone(),
+                    ..Reason::default()
+                }];
+                finished.message = Some(text);
+            }
             let finished = self.as_its_twin(step).unwrap_or(finished);
             self.count(step, finished);
         }

@@ -282,6 +282,7 @@ impl Loader {
         let read = parse::read(&source);
         if is_root {
             self.templates.add_named(read.templates());
+            self.templates.incomplete = read.is_unreadable();
         }
         let base = self.base_of(Id::File(file.clone()), read.extends());
         let inherited = &mut self.templates.inherited;

@@ -35,6 +35,8 @@ pub(super) struct Templates {
     /// Those that were asked for, with all that they extend.
     ready: HashMap<Id, Found>,
     pub(super) inherited: Inherited,
+    /// The file with `workspace.templates` could not be read: a name that is missing may be in it.
+    pub(super) incomplete: bool,
 }
 
 /// What came of an `extends`.
@@ -109,7 +111,10 @@ impl Loader {
             .and_then(|target| self.extended(target, &extends, trail));
         trail.pop();
         found.unwrap_or_else(|error| {
-            self.loaded.load.push(error);
+            let follows = matches!(error, LoadError::UnknownTemplate { .. });
+            if !(follows && self.templates.incomplete) {
+                self.loaded.load.push(error);
+            }
             Found::Unknown
         })
     }

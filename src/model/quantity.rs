@@ -29,6 +29,20 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// Reads a duration that something may take: not zero.
+///
+/// # Errors
+///
+/// As [`duration`].
+pub fn limit(text: &str) -> Result<Duration, String> {
+    match duration(text) {
+        Ok(Duration::ZERO) => Err(format!(
+            "`{text}` is no time at all; without the key there is no limit"
+        )),
+        result => result,
+    }
+}
+
 fn not_a_duration(text: &str) -> String {
     format!("`{text}` is not a duration: write it like `500ms`, `60s`, `10m` or `1h30m`")
 }

@@ -84,6 +84,11 @@ impl Read<'_> {
             .unwrap_or_default()
     }
 
+    /// Whether nothing could be read of the file, for its mistakes.
+    pub fn is_unreadable(&self) -> bool {
+        self.root.is_none() && !self.errors.is_empty()
+    }
+
     /// The file as a template, if it could be read, and what is wrong with its text.
     pub fn into_template(self) -> (Option<Template>, Vec<ParseError>) {
         let template = match self.root {

@@ -187,6 +187,7 @@ impl Running {
         }
         let left = self.drain(sink, now, now + PATIENCE + MOMENT + CLEARING, cancel);
         if left.is_empty() {
+            self.wait_for_pipes(sink, cancel);
             return self.kept_open();
         }
         if ending.by().is_some() {
@@ -209,14 +210,7 @@ impl Running {
 
     /// Takes what is there of the output now; who goes on printing finds nobody who listens.
     fn leave(&mut self, sink: &mut dyn OutputSink, cancel: &Cancel) -> Vec<String> {
-        let now = clock::now();
-        let waiting = Waiting {
-            exit: false,
-            stop: false,
-            kill: false,
-            until: Some(now),
-        };
-        while !self.wait(sink, waiting, cancel) && clock::now() < now + PATIENCE {}
+        self.wait_for_pipes(sink, cancel);
         let warning = "what it left running has the step's output still open, and a signal ends it when it \
             prints: send its output to a file (`> server.log 2>&1`)";
         let is_open = !self.pipes.is_empty();
@@ -237,6 +231,21 @@ impl Running {
             .then(|| warning.to_owned())
             .into_iter()
             .collect()
+    }
+
+    /// Until the pipes end, but not long. A pipe may outlive all that could write to it: another
+    /// command that is just being started has a copy of it for a moment.
+    fn wait_for_pipes(&mut self, sink: &mut dyn OutputSink, cancel: &Cancel) {
+        let end = clock::now() + PATIENCE;
+        let waiting = Waiting {
+            exit: false,
+            stop: false,
+            kill: true,
+            until: Some(end),
+        };
+        while !self.pipes.is_empty() && clock::now() < end && cancel.level() < Level::Kill {
+            self.wait(sink, waiting, cancel);
+        }
     }
 
     /// Until the group is empty or `until`, whatever comes first; a second signal cuts it short.

@@ -53,8 +53,8 @@ pub struct RunView {
     pub counts: Counts,
     /// What runs, the longest-running first.
     pub running: Vec<Running>,
-    /// What failed: first what may fail, then the others, the root cause first: blocked steps are no failures, and of steps that do not
-    /// depend on each other, the one that failed first comes first.
+    /// What failed, the root cause first, and what may fail last: blocked steps are no failures, and
+    /// of steps that do not depend on each other, the one that failed first comes first.
     pub failures: Vec<StepFinished>,
     /// What is blocked by failures, in the order of events.
     pub blocked: Vec<Blocked>,
@@ -159,10 +159,12 @@ impl RunView {
             // What it is equal to is told.
             _ if step.same_as.is_some() => {}
             Outcome::Failed if step.allowed => {
-                let others = self.failures.partition_point(|failure| failure.allowed);
-                self.failures.insert(others, step.clone());
+                self.failures.push(step.clone());
             }
-            Outcome::Failed => self.failures.push(step.clone()),
+            Outcome::Failed => {
+                let real = self.failures.partition_point(|failure| !failure.allowed);
+                self.failures.insert(real, step.clone());
+            }
             Outcome::Blocked => self.blocked.push(blocked(step)),
             _ => {}
         }

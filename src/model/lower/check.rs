@@ -2,7 +2,7 @@
 
 use super::Lowering;
 use crate::model::step::CheckText;
-use crate::model::{ModelError, duration, size};
+use crate::model::{ModelError, duration, limit, size};
 use crate::parse::{CheckDoc, Text};
 use crate::source::{Span, Spanned};
 
@@ -39,7 +39,7 @@ impl Lowering {
             version: self.version(doc.version.as_ref()),
             command: doc.command.as_ref().map(|text| text.value.clone()),
             within: self.written(doc.within.as_ref(), duration),
-            timeout: self.written(doc.timeout.as_ref(), duration),
+            timeout: self.written(doc.timeout.as_ref(), limit),
             condition: doc.condition.as_ref().map(|text| text.value.clone()),
             message: doc.message.as_ref().map(|text| text.value.clone()),
         })

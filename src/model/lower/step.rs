@@ -3,7 +3,7 @@
 use super::{Lowering, env_files, texts, vars};
 use crate::model::name::NameKind;
 use crate::model::step::{CacheWord, OutputText, Retries, Step};
-use crate::model::{ModelError, duration};
+use crate::model::{ModelError, duration, limit};
 use crate::parse::{CacheDoc, OutputDoc, RetriesDoc, StepDoc, Text};
 use crate::source::{Span, Spanned};
 
@@ -57,7 +57,7 @@ impl Lowering {
             vars: vars(doc.vars.as_ref()),
             matrix: doc.matrix.as_ref().map(|matrix| self.matrix(&matrix.value)),
             condition: doc.condition.as_ref().map(|text| text.value.clone()),
-            timeout: self.written(doc.timeout.as_ref(), duration),
+            timeout: self.written(doc.timeout.as_ref(), limit),
             grace: self.written(doc.grace.as_ref(), duration),
             allow_failure: doc.allow_failure.as_ref().is_some_and(|allow| allow.value),
             pool: doc.pool.as_ref().map(|pool| pool.value.clone()),
