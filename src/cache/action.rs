@@ -19,6 +19,9 @@ use crate::sys::host;
 /// The base environment of every step, unless it declares these variables itself.
 pub const BASE_ENV: [(&str, &str); 2] = [("LC_ALL", "C.UTF-8"), ("TZ", "UTC")];
 
+/// So many characters of what a tool printed are kept for people.
+const LONGEST_LINE: usize = 200;
+
 /// The digest of an [`Action`].
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct ActionKey(pub Digest);
@@ -26,6 +29,25 @@ pub struct ActionKey(pub Digest);
 impl fmt::Display for ActionKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
+    }
+}
+
+/// What a tool printed, for the key.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Printed {
+    digest: Digest,
+    /// Its first line, for people.
+    line: String,
+}
+
+impl Printed {
+    /// What stands in the key for `text`.
+    pub(super) fn of(text: &str) -> Self {
+        let line = text.lines().next().unwrap_or_default();
+        Self {
+            digest: Digest::of(text.as_bytes()),
+            line: line.chars().take(LONGEST_LINE).collect(),
+        }
     }
 }
 
@@ -46,6 +68,8 @@ pub struct Action {
     pub secrets: Vec<String>,
     /// Operating system and processor, as Go spells them.
     pub platform: (String, String),
+    /// What tools printed, by name.
+    pub tools: BTreeMap<String, Printed>,
     /// Sources and outputs of needed steps; sorted by path, without doubles.
     pub inputs: Vec<Entry>,
     /// Declared outputs.
@@ -88,8 +112,9 @@ impl Action {
             verify,
             incremental,
             tty,
-            // In the key by what they bring: `inputs` and `late`.
+            // In the key by what they bring: `inputs`, `late` and `Prepared::with_tools`.
             sources: _,
+            tools: _,
             needs: _,
             need_names: _,
             // Not in the key: they change no result.
@@ -124,6 +149,7 @@ impl Action {
             pass_env: pass_env.iter().cloned().collect(),
             secrets: secrets.clone(),
             platform: (host::os().to_owned(), host::arch().to_owned()),
+            tools: BTreeMap::new(),
             inputs,
             outputs: outputs.clone(),
             shell: shell.clone(),
@@ -149,6 +175,7 @@ impl Action {
             pass_env,
             secrets,
             platform: (os, arch),
+            tools,
             inputs,
             outputs,
             shell: Shell { words, dialect: _ }, // shows in the command, where it quotes something
@@ -166,6 +193,10 @@ impl Action {
         to.field(Field::Env, |items| push_env(items, env));
         to.field(Field::PassEnv, |items| push_names(items, pass_env));
         to.list(Field::Platform, [os, arch]);
+        // A key from before there were tools and secrets is still that of a step without.
+        if !tools.is_empty() {
+            to.field(Field::Tools, |items| push_tools(items, tools));
+        }
         to.each(Field::Input, inputs, push_input);
         to.each(Field::Output, outputs, push_output);
         to.list(Field::Shell, words);
@@ -173,7 +204,6 @@ impl Action {
         to.list(Field::Path, path.iter().map(RelPath::as_bytes));
         to.each(Field::Verify, verify, push_check);
         to.list(Field::Salt, salt);
-        // A key from before there were secrets is still the key of a step without.
         if !secrets.is_empty() {
             to.list(Field::Secrets, secrets);
         }
@@ -257,6 +287,13 @@ fn push_env(items: &mut Items<'_>, env: &BTreeMap<String, Option<String>>) {
             Some(value) => items.named(name.as_bytes(), &set(value.as_bytes())),
             None => items.named(name.as_bytes(), UNSET),
         }
+    }
+}
+
+/// The digest, and the line by which people know what it is.
+fn push_tools(items: &mut Items<'_>, tools: &BTreeMap<String, Printed>) {
+    for (name, Printed { digest, line }) in tools {
+        items.named(name.as_bytes(), &[&digest.0, line.as_bytes()].concat());
     }
 }
 

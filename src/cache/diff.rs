@@ -53,6 +53,13 @@ fn compare(
                 new: new.map(variable),
             });
         }),
+        Field::Tools => by_name(old, new, |name, old, new| {
+            to.push(MissReason::Tool {
+                name: text(name),
+                old: old.map(line),
+                new: new.map(line),
+            });
+        }),
         Field::PassEnv => by_name(old, new, |name, _, new| {
             to.push(MissReason::PassEnv {
                 name: text(name),
@@ -147,6 +154,11 @@ fn state(value: &[u8]) -> Option<FileState> {
         exec: head[1] != 0,
         digest: Digest(digest.try_into().ok()?),
     })
+}
+
+/// The first line of what a tool printed, behind its digest.
+fn line(value: &[u8]) -> String {
+    text(value.get(32..).unwrap_or_default())
 }
 
 fn variable(value: &[u8]) -> Variable {

@@ -39,7 +39,9 @@ pub enum Field {
     PassEnv = 5,
     /// Operating system and processor.
     Platform = 6,
-    /// Files that it reads (7 is for tools, 8 for discovered inputs).
+    /// What tools printed; not there where there are none.
+    Tools = 7,
+    /// Files that it reads (8 is for discovered inputs).
     Input = 9,
     /// Declared outputs.
     Output = 10,
@@ -63,13 +65,14 @@ pub enum Field {
 
 impl Field {
     /// All fields, in the order in which they are encoded.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Command,
         Self::Args,
         Self::Dir,
         Self::Env,
         Self::PassEnv,
         Self::Platform,
+        Self::Tools,
         Self::Input,
         Self::Output,
         Self::Shell,

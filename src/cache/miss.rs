@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use super::digest::Digest;
 use super::encode::Field;
 use super::entry::{Entry, Kind};
-use super::wording::{clip, file_change, item_change, title, variable_change, word};
+use super::wording::{clip, file_change, item_change, title, tool_change, variable_change, word};
 
 /// Why a step's earlier result could not be taken as it is.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -67,6 +67,15 @@ pub enum MissReason {
         old: Option<Variable>,
         /// What it is; `None` if it is not declared any more.
         new: Option<Variable>,
+    },
+    /// A tool prints something else.
+    Tool {
+        /// Its name.
+        name: String,
+        /// The first line that it printed; `None` if it was not declared.
+        old: Option<String>,
+        /// The first line that it prints; `None` if it is not declared any more.
+        new: Option<String>,
     },
     /// A name was added to `pass_env` or taken out.
     PassEnv {
@@ -136,6 +145,7 @@ impl MissReason {
             Self::Source { .. } => "source",
             Self::Dependency { .. } => "dependency",
             Self::Env { .. } => "env",
+            Self::Tool { .. } => "tool",
             Self::PassEnv { .. } => "pass_env",
             Self::Item { field, .. } => word(*field),
         }
@@ -147,7 +157,9 @@ impl MissReason {
             Self::Output { path, .. }
             | Self::Source { path, .. }
             | Self::Dependency { path, .. } => Some(path.clone()),
-            Self::Env { name, .. } | Self::PassEnv { name, .. } => Some(name.clone()),
+            Self::Env { name, .. } | Self::Tool { name, .. } | Self::PassEnv { name, .. } => {
+                Some(name.clone())
+            }
             Self::Item { at, .. } => Some((at + 1).to_string()),
             Self::Bound { root } => Some(root.display().to_string()),
             Self::NeverRan
@@ -168,7 +180,7 @@ impl MissReason {
                 old.as_ref().map(FileState::text)
             }
             Self::Env { old, .. } => old.as_ref().and_then(Variable::value),
-            Self::Item { old, .. } => old.clone(),
+            Self::Item { old, .. } | Self::Tool { old, .. } => old.clone(),
             _ => None,
         }
     }
@@ -184,7 +196,7 @@ impl MissReason {
                 new.as_ref().map(FileState::text)
             }
             Self::Env { new, .. } => new.as_ref().and_then(Variable::value),
-            Self::Item { new, .. } => new.clone(),
+            Self::Item { new, .. } | Self::Tool { new, .. } => new.clone(),
             _ => None,
         }
     }
@@ -216,6 +228,7 @@ impl MissReason {
                 format!("{} (made by `{step}`)", file_change(path, *old, *new))
             }
             Self::Env { name, old, new } => variable_change(name, old.as_ref(), new.as_ref()),
+            Self::Tool { name, old, new } => tool_change(name, old.as_deref(), new.as_deref()),
             Self::PassEnv { name, added: true } => format!("`{name}` was added to `pass_env`"),
             Self::PassEnv { name, added: false } => format!("`{name}` was taken out of `pass_env`"),
             Self::Item {

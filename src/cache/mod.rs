@@ -9,14 +9,14 @@
 //! | 3 | declared environment, by value | `env` |
 //! | 4 | names of `pass_env` and `secrets` | `pass_env`, `secrets` |
 //! | 5 | platform: os, arch | `platform` |
+//! | 6 | what `tools` printed: digest and first line | `tools` |
 //! | 7 | inputs: sources and outputs of needed steps, one sorted list of (path, kind, exec, digest) | `input` |
 //! | 9 | declared outputs with their flags | `output` |
 //! | 10 | shell, `env_policy`, `path`, `verify` | `shell`, `env_policy`, `path`, `verify` |
 //! | 10 | `incremental`, `tty`, where they are set | `incremental`, `tty` |
 //! | 11 | salt | `salt` |
 //!
-//! Rows 6 (`tools`) and 8 (discovered inputs) of the contract come with these features. Not in the
-//! key: names of step and pipeline, descriptions, YAML order and comments, timeouts, `retries`,
+//! Row 8 (discovered inputs) of the contract comes with that feature. Not in the key: names of step and pipeline, descriptions, YAML order and comments, timeouts, `retries`,
 //! `requires`, `if`, `on_failure`, `hint`, the workspace's path, user, host, `pipe`'s version, stamp values, the job count.
 //!
 //! # A step's way through the files
@@ -24,7 +24,7 @@
 //! `prepare` (with `action`, `encode`: the key) → `decide` (still good? `diff`, `miss`, `wording`: why
 //! not) → `restore` (with `place`) or, around the command, `aside` and `capture` (with `share`). On
 //! disk: `state` and `fields` are what is remembered here, `journal` and `recover` what is out of its
-//! place, `result`, `store`, `local` and `logs` what is shared; `frames`, `beneath`, `kept` and `scan`
+//! place, `probes` what tools said, `result`, `store`, `local` and `logs` what is shared; `frames`, `beneath`, `kept` and `scan`
 //! are what these are made of. `tree` and `stat` are what is known of files.
 //!
 //! This room knows plan's step types, `glob`, `sys`; it knows no process, no event sink and no
@@ -53,6 +53,7 @@ mod memory;
 mod miss;
 mod place;
 mod prepare;
+mod probes;
 mod rebuilder;
 mod recover;
 mod restore;
@@ -67,7 +68,7 @@ mod tests;
 mod tree;
 mod wording;
 
-pub use action::{Action, ActionKey, BASE_ENV};
+pub use action::{Action, ActionKey, BASE_ENV, Printed};
 pub use aside::Aside;
 pub use capture::CaptureError;
 pub use clean::Cleaned;
@@ -76,6 +77,7 @@ pub use encode::Field;
 pub use entry::{Entry, EntryPath, Identity, Kind};
 pub use made::{Made, PrepareError, Prepared, Ran, Upstream};
 pub use miss::{FileState, MissReason, OutputChange, Variable};
+pub use probes::{Probe, ProbeKey};
 pub use rebuilder::{Cache, CacheError, CacheOptions};
 pub use result::Origin;
 pub use state::{Ended, LastRun, Latest};

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::action::{Action, ActionKey};
+use super::action::{Action, ActionKey, Printed};
 use super::digest::Digest;
 use super::encode;
 use super::entry::{Entry, EntryPath, Identity, Kind};
@@ -125,6 +125,19 @@ impl Cache {
             Err(TreeError::Folder(at)) => Ok(absent(at)),
             result => result.map_err(PrepareError::Source),
         }
+    }
+}
+
+impl Prepared {
+    /// The same with what the step's tools printed, by their names.
+    #[must_use]
+    pub fn with_tools(mut self, printed: &BTreeMap<String, String>) -> Self {
+        let printed = printed.iter();
+        let printed = printed.map(|(name, text)| (name.clone(), Printed::of(text)));
+        self.action.tools = printed.collect();
+        self.fields = self.action.encode();
+        self.key = ActionKey(encode::key(&self.fields));
+        self
     }
 }
 

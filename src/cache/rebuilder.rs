@@ -12,6 +12,7 @@ use super::journal::Bench;
 use super::local::{CACHEDIR_TAG, LocalStore};
 use super::made::Prepared;
 use super::makers::Makers;
+use super::probes::Probes;
 use super::state::{self, LastRun, State};
 use super::store::Store;
 use super::tree::Tree;
@@ -58,6 +59,7 @@ pub struct Cache {
     pub(super) tree: Tree,
     pub(super) state: State,
     pub(super) fields: Fields,
+    pub(super) probes: Probes,
     pub(super) store: Option<Store>,
     pub(super) read_store: bool,
     pub(super) boot: Option<String>,
@@ -105,6 +107,7 @@ impl Cache {
             tree,
             state: State::open(state::path(&state_dir)),
             fields: Fields::new(state_dir.join("fields"), &run),
+            probes: Probes::new(state_dir.join("tools")),
             store,
             read_store,
             boot: boot_id(),
@@ -188,6 +191,7 @@ impl Cache {
             bench.remove()?;
         }
         self.state.save()?;
+        self.probes.save()?;
         if self.fields.wrote() {
             self.fields.tidy(|| self.state.field_files());
         }

@@ -32,6 +32,7 @@ use crate::path::RelPath;
 use crate::plan::{Literal, Output, OutputKind, Sources};
 use crate::sys::fs::{FsError, create_dir_all};
 pub use clock::margin;
+pub(super) use look::identity_of_file;
 use look::{End, Folder, Glance, Looker, Seen, Unread, What};
 use memo::{Answer, Claim, Memo};
 use pool::Pool;

@@ -13,6 +13,7 @@ pub(super) fn word(field: Field) -> &'static str {
         Field::Env => "env",
         Field::PassEnv => "pass_env",
         Field::Platform => "platform",
+        Field::Tools => "tool",
         Field::Input => "input",
         Field::Output => "declared_output",
         Field::Shell => "shell",
@@ -72,6 +73,20 @@ pub(super) fn variable_change(
             format!("variable `{name}` changed: {} → {}", old.text(), new.text())
         }
         (None, None) => format!("variable `{name}` changed"),
+    }
+}
+
+/// What happened to what a tool prints.
+pub(super) fn tool_change(name: &str, old: Option<&str>, new: Option<&str>) -> String {
+    match (old, new) {
+        (Some(old), Some(new)) if old == new => {
+            format!("tool `{name}` prints something else after its first line")
+        }
+        (Some(old), Some(new)) => {
+            format!("tool `{name}` changed: `{}` → `{}`", clip(old), clip(new))
+        }
+        (None, Some(new)) => format!("tool `{name}` is new: `{}`", clip(new)),
+        (_, None) => format!("tool `{name}` was removed"),
     }
 }
 

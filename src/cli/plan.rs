@@ -8,8 +8,9 @@ use super::options::{self, Surroundings};
 use super::output;
 use super::session::{Session, tell};
 use crate::cache::{Cache, CacheOptions};
-use crate::exec::{Answer, Decision, decide};
+use crate::exec::{Answer, Around, Cancel, Decision, decide};
 use crate::plan::Plan;
+use crate::process::OsSpawner;
 
 /// Decisions on the steps of a plan, and what they were taken with.
 pub(super) struct Ahead {
@@ -89,7 +90,14 @@ pub(super) fn look_ahead(
         read_store: !force,
     };
     let cache = Cache::open(options, &planned.plan).map_err(|error| refuse(&error.to_string()))?;
-    let decisions = decide(&planned.plan, &cache, &around.env, force);
+    let cancel = Cancel::new().map_err(|error| refuse(&error.to_string()))?;
+    let tools = Around {
+        root: &session.root,
+        caller_env: &around.env,
+        spawner: &OsSpawner,
+        cancel: &cancel,
+    };
+    let decisions = decide(&planned.plan, &cache, &tools, force);
     for decision in &decisions {
         let name = &planned.plan.steps[decision.step].name;
         for warning in &decision.warnings {

@@ -211,6 +211,8 @@ pub enum FailureKind {
     Signal,
     /// A check of `requires` did not hold.
     Requires,
+    /// A command of `tools` failed, or printed nothing.
+    Tools,
     /// A secret is not set, or too short to be masked.
     Secrets,
     /// A check of `verify` did not hold.

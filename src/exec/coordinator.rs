@@ -5,8 +5,8 @@
 //! As long as nothing has to run there is one thread: the jobs pool is started for the first step
 //! that has to.
 
-use std::sync::OnceLock;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use rayon::{ScopeFifo, ThreadPool, ThreadPoolBuilder};
@@ -20,6 +20,7 @@ use super::output::SILENT;
 use super::preflight::preflight;
 use super::reasons::reasons;
 use super::scheduler::{Ending, Scheduler};
+use super::tools::Tools;
 use super::worker::{Crew, Done, Job, found, in_full, millis};
 use crate::cache::{Cache, Made, MissReason, Prepared, Seq, Upstream};
 use crate::event::{
@@ -46,6 +47,14 @@ pub(super) fn run(
     cancel: &Cancel,
 ) -> RunFinished {
     let (messenger, inbox) = messages();
+    let tools = Tools {
+        cache,
+        spawner,
+        cancel,
+        root: &options.root,
+        caller: Caller::new(&options.caller_env),
+        said: Mutex::default(),
+    };
     let crew = Crew {
         cache,
         spawner,
@@ -58,6 +67,7 @@ pub(super) fn run(
     let mut run = Coordinator {
         plan,
         crew: &crew,
+        tools,
         inbox,
         scheduler: Scheduler::new(plan, options.jobs, options.keep_going),
         steps: known(plan),
@@ -111,6 +121,7 @@ struct Pending {
 struct Coordinator<'a> {
     plan: &'a Plan,
     crew: &'a Crew<'a>,
+    tools: Tools<'a>,
     inbox: Receiver<Message>,
     scheduler: Scheduler,
     steps: Vec<Known>,
@@ -241,6 +252,11 @@ impl Coordinator<'_> {
             .prepare(&self.plan.steps[step], &Upstream::new(made), since);
         let prepared =
             prepared.map_err(|error| Failure::new(FailureKind::Sources, in_full(&error)))?;
+        let asked = self.tools.asked(&self.plan.steps[step], prepared);
+        let prepared = asked.map_err(|why| match self.crew.cancel.is_cancelled() {
+            true => Failure::cancelled(),
+            false => Failure::new(FailureKind::Tools, why),
+        })?;
         if self.crew.options.strict && !prepared.warnings.is_empty() {
             return Err(Failure::new(
                 FailureKind::Sources,

@@ -1,15 +1,19 @@
 //! What a run would do, step by step, without doing it: for `plan`, `-n`, `-q` and `why`. Changes
-//! nothing on disk and starts no process.
+//! nothing on disk, and starts no process but those of `tools`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
+use std::path::Path;
+use std::sync::Mutex;
 
 use super::environment::Caller;
 use super::reasons::reasons;
+use super::tools::Tools;
 use super::worker::in_full;
 use crate::cache::{Cache, Made, MissReason, Prepared, Upstream};
 use crate::event::Reason;
 use crate::plan::{CacheMode, Literal, Plan, PlanStep, StepIx};
+use crate::process::{Cancel, Spawner};
 
 /// What a run would do with one step.
 #[derive(Clone, PartialEq, Debug)]
@@ -79,15 +83,30 @@ impl Decision {
     }
 }
 
-/// What [`super::run`] would do with each step of `plan`, in the plan's order, with the caller's
-/// environment `caller`. With `force` it would run everything.
-pub fn decide(
-    plan: &Plan,
-    cache: &Cache,
-    caller: &BTreeMap<OsString, OsString>,
-    force: bool,
-) -> Vec<Decision> {
-    let caller = Caller::new(caller);
+/// What is needed to decide without running: what the commands of `tools` print is part of keys, and
+/// where it is not remembered they are run.
+pub struct Around<'a> {
+    /// The workspace root, absolute.
+    pub root: &'a Path,
+    /// The caller's environment.
+    pub caller_env: &'a BTreeMap<OsString, OsString>,
+    /// What starts the commands of `tools`.
+    pub spawner: &'a dyn Spawner,
+    /// Ends them.
+    pub cancel: &'a Cancel,
+}
+
+/// What [`super::run`] would do with each step of `plan`, in the plan's order. With `force` it
+/// would run everything.
+pub fn decide(plan: &Plan, cache: &Cache, around: &Around<'_>, force: bool) -> Vec<Decision> {
+    let tools = Tools {
+        cache,
+        spawner: around.spawner,
+        cancel: around.cancel,
+        root: around.root,
+        caller: Caller::new(around.caller_env),
+        said: Mutex::default(),
+    };
     let mut made: Vec<Option<Made>> = Vec::with_capacity(plan.steps.len());
     let mut decisions = Vec::with_capacity(plan.steps.len());
     for (ix, step) in plan.steps.iter().enumerate() {
@@ -99,12 +118,12 @@ pub fn decide(
             (Decision::new(ix, Answer::Skipped), None)
         } else if open.is_empty() {
             let upstream = inputs(step).filter_map(|need| Some((need, made[need].as_ref()?)));
-            decide_one(ix, step, cache, &Upstream::new(upstream), force)
+            decide_one(ix, step, &tools, &Upstream::new(upstream), force)
         } else {
             (unsure(ix, plan, open, force), None)
         };
         if !decision.answer.is_nothing() {
-            decision.warnings.extend(caller.bad_secret(step));
+            decision.warnings.extend(tools.caller.bad_secret(step));
         }
         made.push(result);
         decisions.push(decision);
@@ -144,13 +163,16 @@ fn inputs(step: &PlanStep) -> impl Iterator<Item = StepIx> {
 fn decide_one(
     ix: StepIx,
     step: &PlanStep,
-    cache: &Cache,
+    tools: &Tools<'_>,
     upstream: &Upstream<'_>,
     force: bool,
 ) -> (Decision, Option<Made>) {
-    let prepared = match cache.prepare(step, upstream, 0) {
+    let cache = tools.cache;
+    let prepared = cache.prepare(step, upstream, 0);
+    let prepared = prepared.map_err(|error| in_full(&error));
+    let prepared = match prepared.and_then(|prepared| tools.asked(step, prepared)) {
         Ok(prepared) => prepared,
-        Err(error) => return (Decision::new(ix, Answer::Fail(in_full(&error))), None),
+        Err(why) => return (Decision::new(ix, Answer::Fail(why)), None),
     };
     let up_to_date = match force {
         true => Err(vec![MissReason::Forced]),

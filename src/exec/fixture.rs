@@ -44,6 +44,7 @@ pub(super) fn step(name: &str, script: &str) -> PlanStep {
         tty: false,
         interactive: false,
         incremental: false,
+        tools: Default::default(),
         requires: Vec::new(),
         verify: Vec::new(),
         same_as: None,

@@ -7,6 +7,7 @@
 //! | `worker`, `attempts` | the story of one step that has to run, on a thread of the jobs pool |
 //! | `preflight` | what can be found missing before the first step starts |
 //! | `environment`, `scripts`, `checks`, `http` | what a step's processes get, and what must hold around them |
+//! | `tools` | what tools print, which is part of keys |
 //! | `output`, `mask` | what processes print: without secrets to the log, and live to the coordinator |
 //! | `decide` | what a run would do, without doing it |
 //!
@@ -32,6 +33,7 @@ mod reasons;
 mod scheduler;
 mod scripts;
 mod simple;
+mod tools;
 mod worker;
 
 use std::collections::BTreeMap;
@@ -44,10 +46,11 @@ use crate::plan::Plan;
 use crate::process::Spawner;
 
 pub use crate::process::{Cancel, Listener};
-pub use decide::{Answer, Decision, decide};
+pub use decide::{Answer, Around, Decision, decide};
 pub use environment::HANDED_THROUGH;
 pub use error::ExecError;
 pub use scheduler::{Ending, Scheduler};
+pub use tools::SHIMS;
 
 /// How to run a plan.
 pub struct RunOptions {

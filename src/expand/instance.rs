@@ -217,6 +217,7 @@ fn instance(
         tty: step.tty,
         interactive: step.interactive,
         incremental: step.incremental,
+        tools: parts::tools(&scope, step, errors),
         requires: parts::checks(
             &scope,
             &step.requires,

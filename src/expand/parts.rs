@@ -1,5 +1,6 @@
 //! The parts of an instance, one function a key. Mistakes are collected, and the part is left out.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::error::ExpandError;
@@ -355,6 +356,22 @@ fn source(scope: &Scope, text: &Text) -> Result<Source, ExpandError> {
         Some(path) => Source::Literal(Literal::File(path)),
         None => Source::Pattern(pattern),
     })
+}
+
+/// The commands of `tools`. They are run by `sh` before the step's turn is over, and so know
+/// nothing of what is known only then.
+pub(super) fn tools(scope: &Scope, step: &Step, errors: &mut Findings) -> BTreeMap<String, String> {
+    let command = |text: &Text| {
+        let template = scope.template(text, Reader::Script(Dialect::Posix))?;
+        template.known().ok_or_else(|| {
+            let message = "what is known only when the step runs cannot stand here".to_owned();
+            ExpandError::value(message, text.span)
+        })
+    };
+    let tools = step.tools.iter();
+    tools
+        .filter_map(|(name, text)| Some((name.clone(), take(command(text), errors)?)))
+        .collect()
 }
 
 pub(super) fn checks(

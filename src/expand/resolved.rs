@@ -80,6 +80,8 @@ pub struct PlanStep {
     pub interactive: bool,
     /// Whether outputs of the previous run stay in place.
     pub incremental: bool,
+    /// Commands whose output is in the key, by name.
+    pub tools: BTreeMap<String, String>,
     /// Checks before the command.
     pub requires: Vec<Check>,
     /// Checks after it.

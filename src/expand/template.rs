@@ -66,6 +66,15 @@ impl Template {
         }
     }
 
+    /// The text, where there are no holes.
+    pub(super) fn known(&self) -> Option<String> {
+        let text = |piece: &Piece| match piece {
+            Piece::Text(text) => Some(text.clone()),
+            Piece::Hole { .. } => None,
+        };
+        self.pieces.iter().map(text).collect()
+    }
+
     /// Whether any hole uses the late name `root` (`sources`, `needs`, `stamp`, `jobs`).
     pub fn uses(&self, root: &str) -> bool {
         self.pieces.iter().any(|piece| match piece {

@@ -114,6 +114,8 @@ pub struct Step {
     pub salt: Option<String>,
     /// The most instances that the matrix may make.
     pub max_instances: u64,
+    /// Commands whose output is part of the key, by name.
+    pub tools: IndexMap<String, Text>,
     /// Checks before.
     pub requires: Vec<CheckText>,
     /// Checks after.

@@ -220,6 +220,8 @@ document! {
         cache: CacheDoc,
         /// The number of combinations over which the matrix is an error. Default 10000.
         max_instances: Count,
+        /// Commands whose output is part of the key, by name: `{ go: go version }`.
+        tools: Map<Text>,
         /// Checks that must hold before the step starts.
         requires: List<Spanned<CheckDoc>>,
         /// Checks that must hold after the commands; otherwise the step fails and nothing is

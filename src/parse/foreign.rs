@@ -37,7 +37,7 @@ const FOREIGN: &[(&str, &str)] = &[
 ];
 
 /// Words of the language that this version does not have yet.
-const LATER: &[&str] = &["depfile", "durability", "max_age", "max_size", "tools"];
+const LATER: &[&str] = &["depfile", "durability", "max_age", "max_size"];
 
 /// Longer words have no lookalikes, and comparing them costs.
 const MAX_WORD: usize = 40;

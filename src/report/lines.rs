@@ -83,6 +83,7 @@ fn kind_words(step: &StepFinished) -> Option<&'static str> {
         _ if step.timed_out => "timed out",
         FailureKind::Timeout => "timed out",
         FailureKind::Requires => "a check of `requires` does not hold",
+        FailureKind::Tools => "a tool could not be asked",
         FailureKind::Secrets => "a secret is missing",
         FailureKind::Verify => "a check of `verify` does not hold",
         FailureKind::Outputs => "a declared output is missing",

@@ -78,6 +78,7 @@ pub(super) fn step(name: &str, outputs: &[&str]) -> PlanStep {
         tty: false,
         interactive: false,
         incremental: false,
+        tools: Default::default(),
         requires: Vec::new(),
         verify: Vec::new(),
         weight: 1,

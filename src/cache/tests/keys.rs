@@ -99,6 +99,7 @@ fn changes() -> Vec<(&'static str, Action)> {
         pass_env: _,
         secrets: _,
         platform: _,
+        tools: _,
         inputs: _,
         outputs: _,
         shell: _,

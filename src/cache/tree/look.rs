@@ -13,7 +13,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, Stat, fstat, openat, readlinkat, statat};
+use rustix::fs::{
+    AtFlags, CWD, FileType, Mode, OFlags, Stat, fstat, openat, readlinkat, stat, statat,
+};
 use rustix::io::Errno;
 
 use super::super::digest::{Digest, Hasher};
@@ -488,6 +490,11 @@ pub(super) fn identity_of(stat: &Stat) -> Identity {
         device: wide(stat.st_dev),
         mode: (wide(stat.st_mode) & MODE) as u32,
     }
+}
+
+/// The identity of the file that a path leads to.
+pub(in crate::cache) fn identity_of_file(path: &Path) -> Option<Identity> {
+    Some(identity_of(&stat(path).ok()?))
 }
 
 /// The identity of a link and the file it leads to: another one when either changes.

@@ -7,7 +7,7 @@ use std::sync::{Arc, Barrier, Mutex};
 
 use super::*;
 use crate::cache::CacheOptions;
-use crate::exec::{Answer, decide, fixture};
+use crate::exec::{Answer, Around, decide, fixture};
 use crate::expand::{Piece, Place, Template};
 use crate::path::RelPath;
 use crate::plan::{CacheMode, Check, CheckKind, Literal, PlanStep, Sources};
@@ -129,7 +129,12 @@ impl Workspace {
         let decisions = decide(
             &self.plan,
             &self.cache(),
-            &self.options.caller_env,
+            &Around {
+                root: &self.options.root,
+                caller_env: &self.options.caller_env,
+                spawner: &FakeSpawner::new(|_| Act::exit(0)),
+                cancel: &Cancel::new().unwrap(),
+            },
             self.options.force,
         );
         decisions

@@ -1,6 +1,6 @@
 //! One step, and the defaults that fill it in.
 
-use super::{Lowering, env_files, texts, vars};
+use super::{Lowering, entries, env_files, texts, vars};
 use crate::model::name::NameKind;
 use crate::model::step::{CacheWord, OutputText, Retries, Step};
 use crate::model::{ModelError, duration, limit};
@@ -19,7 +19,7 @@ pub(super) fn fill_in(step: &mut StepDoc, defaults: &StepDoc) {
     }
     fill!(
         run shell needs after sources exclude outputs
-        env env_files secrets path pass_env env_policy dir vars matrix condition
+        env env_files secrets tools path pass_env env_policy dir vars matrix condition
         timeout grace allow_failure pool weight max_parallel
         retries on_failure allow_background tty interactive incremental
         cache max_instances requires verify hint description internal
@@ -85,6 +85,9 @@ impl Lowering {
                 .max_instances
                 .as_ref()
                 .map_or(MAX_INSTANCES, |max| max.value),
+            tools: entries(doc.tools.as_ref())
+                .map(|(name, command)| (name.value.clone(), command.value.clone()))
+                .collect(),
             requires: texts(doc.requires.as_ref())
                 .filter_map(|check| self.check(check))
                 .collect(),
