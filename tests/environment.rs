@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use pipe::exec::{HANDED_THROUGH, SHIMS};
+use pipe::exec::SHIMS;
+use pipe::plan::HANDED_THROUGH;
 use regex::Regex;
 
 use crate::support::{Sandbox, repository};

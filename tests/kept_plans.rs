@@ -156,3 +156,28 @@ fn a_dotenv_file_is_seen() {
     sandbox.remove(".env");
     assert!(said(&sandbox, "").contains("`.env` does not exist"));
 }
+
+#[test]
+fn a_variable_that_is_set_later_is_warned_of() {
+    let sandbox = Sandbox::with(
+        "targets: { default: [say] }\nsteps:\n  say: { env_policy: strict, run: \"echo first nobody $LOST\" }\n",
+    );
+    kept_when_rested(&sandbox);
+    let before = inode(&sandbox);
+    let warns = |lost: &str| {
+        let output = sandbox.shell(&format!("LOST={lost} pipe run")).exits(0);
+        assert!(
+            output.stdout.contains("`$LOST` is set by the caller"),
+            "{output:?}"
+        );
+    };
+    warns("1");
+    // This plan is kept too, and says it again.
+    assert_ne!(inode(&sandbox), before);
+    let before = inode(&sandbox);
+    warns("2");
+    assert_eq!(inode(&sandbox), before);
+    let strict = sandbox.shell("LOST=2 pipe run --strict").exits(2);
+    assert!(strict.stdout.contains("undeclared_variable"), "{strict:?}");
+    assert_eq!(said(&sandbox, ""), "first nobody");
+}

@@ -215,6 +215,9 @@ pub(crate) struct CheckArgs {
     /// Diagnostics as a line of JSON each
     #[arg(long)]
     pub(crate) json: bool,
+    /// Also the programs and versions that `requires` names: found and needed
+    #[arg(long)]
+    pub(crate) tools: bool,
 }
 
 /// `pipe plan`.

@@ -8,13 +8,14 @@ use super::output;
 use super::session::{Session, tell};
 use crate::event::Event;
 use crate::graph::{indirect, select};
+use crate::plan::PlanStep;
 
 pub(super) fn check(around: &Surroundings, args: &CheckArgs) -> Exit {
     let mut session = match Session::open(around) {
         Ok(session) => session,
         Err(exit) => return exit,
     };
-    expand_all(&mut session);
+    let steps = expand_all(&mut session);
     let findings = std::mem::take(&mut session.findings);
     let events = session.events(&findings);
     if args.json {
@@ -31,7 +32,10 @@ pub(super) fn check(around: &Surroundings, args: &CheckArgs) -> Exit {
     if !args.json {
         output::err(&format!("{}\n", summary(&session)));
     }
-    Exit::Good
+    match args.tools {
+        true => super::inventory::inventory(&session, &steps, args.json),
+        false => Exit::Good,
+    }
 }
 
 fn summary(session: &Session) -> String {
@@ -49,9 +53,10 @@ fn summary(session: &Session) -> String {
     )
 }
 
-/// Every step under every profile, and every target as it would run.
-fn expand_all(session: &mut Session) {
+/// Every step under every profile, and every target as it would run. Gives the steps.
+fn expand_all(session: &mut Session) -> Vec<PlanStep> {
     let facts = session.facts(Vec::new());
+    let mut steps = Vec::new();
     let profiles = session.loaded.workspace.profiles();
     for profile in std::iter::once(None).chain(profiles.iter().map(|name| Some(name.as_str()))) {
         let wanted = session.everything(profile);
@@ -70,8 +75,11 @@ fn expand_all(session: &mut Session) {
         session
             .findings
             .extend(warnings.map(|warning| Box::new(warning) as Finding));
+        let instances = graph.instances.into_iter();
+        steps.extend(instances.map(|instance| instance.plan));
     }
     clashes(session, &facts);
+    steps
 }
 
 /// Paths that two steps of one target make.

@@ -2,8 +2,8 @@
 //!
 //! A kept plan answers one request (what was typed, and where) and is good as long as every file
 //! and folder that the workspace was made of, there or not there, is the same by its identity, and
-//! so is every variable that a pipeline takes from the caller. Whatever cannot be listed like that
-//! (facts of git, axes from the file system, odd patterns of members, warnings to be said again)
+//! so is every variable that a pipeline takes from the caller. Its warnings are said again. Whatever
+//! cannot be listed like that (facts of git, axes from the file system, odd patterns of members)
 //! makes no kept plan. Damage, another version or another program is a miss.
 
 use std::ffi::OsString;
@@ -18,13 +18,14 @@ use super::args::RunArgs;
 use super::options::Surroundings;
 use super::session::{Planned, Session};
 use crate::cache::{Digest, Identity, margin};
+use crate::event::Diagnostic;
 use crate::load::looked_at_for_root;
 use crate::model::{Axis, EnvMap, EnvText, Settings, Workspace};
 use crate::plan::Plan;
 use crate::sys;
 
 /// The format's name; another one is a miss.
-const MAGIC: &[u8] = b"pipe-plan 1\n";
+const MAGIC: &[u8] = b"pipe-plan 2\n";
 /// So many plans are kept.
 const KEPT: usize = 8;
 
@@ -32,11 +33,33 @@ const KEPT: usize = 8;
 struct Kept {
     looked_at: Vec<(Vec<u8>, Option<Identity>)>,
     env: Vec<(String, Option<Vec<u8>>)>,
+    /// Variables, and whether the caller had set them.
+    asked: Vec<(String, bool)>,
+    warnings: Vec<Warning>,
     jobs: Option<usize>,
     keep_going: bool,
     store: Option<PathBuf>,
     ignore: Vec<String>,
     plan: Plan,
+}
+
+/// A warning as JSON, and as drawn.
+#[derive(Serialize, Deserialize)]
+struct Warning(String, Option<String>);
+
+impl Warning {
+    fn of(warning: &Diagnostic) -> Option<Self> {
+        let text = serde_json::to_string(warning).ok()?;
+        Some(Self(text, warning.rendered.clone()))
+    }
+
+    fn again(self) -> Option<Diagnostic> {
+        let warning = serde_json::from_str(&self.0).ok()?;
+        Some(Diagnostic {
+            rendered: self.1,
+            ..warning
+        })
+    }
 }
 
 /// A plan that is still good.
@@ -60,9 +83,15 @@ pub(super) fn find(around: &Surroundings, args: &RunArgs) -> Option<Found> {
     };
     let same_variable =
         |(name, value): &(String, Option<Vec<u8>>)| variable(around, name) == *value;
-    if !(kept.looked_at.iter().all(same) && kept.env.iter().all(same_variable)) {
+    let as_set = |(name, set): &(String, bool)| variable(around, name).is_some() == *set;
+    let is_good = kept.looked_at.iter().all(same)
+        && kept.env.iter().all(same_variable)
+        && kept.asked.iter().all(as_set);
+    // Under `--strict` warnings are errors, which are told where the plan is made.
+    if !is_good || args.strict && !kept.warnings.is_empty() {
         return None;
     }
+    let warnings = kept.warnings.into_iter().map(Warning::again);
     let settings = Settings {
         ignore: kept.ignore,
         jobs: kept.jobs,
@@ -72,7 +101,7 @@ pub(super) fn find(around: &Surroundings, args: &RunArgs) -> Option<Found> {
     };
     let planned = Planned {
         plan: kept.plan,
-        warnings: Vec::new(),
+        warnings: warnings.collect::<Option<_>>()?,
         targets: args.selection.words.clone(),
     };
     Some(Found {
@@ -104,15 +133,8 @@ pub(super) fn keep(session: &Session, args: &RunArgs, planned: &Planned, started
 
 fn kept(session: &Session, planned: &Planned, started: SystemTime) -> Option<Kept> {
     let workspace = &session.loaded.workspace;
-    if !planned.warnings.is_empty()
-        || session
-            .loaded
-            .sources
-            .any_text(|text| text.contains("git."))
-    {
-        return None;
-    }
-    if has_glob_axis(workspace) {
+    let uses_git = |text: &str| text.contains("git.");
+    if session.loaded.sources.any_text(uses_git) || has_glob_axis(workspace) {
         return None;
     }
     // What changed so shortly before it was read may have changed since within one tick of the
@@ -140,6 +162,16 @@ fn kept(session: &Session, planned: &Planned, started: SystemTime) -> Option<Kep
             .into_iter()
             .map(|name| (name.to_owned(), variable(session.around, name)))
             .collect(),
+        asked: session
+            .asked
+            .iter()
+            .map(|name| (name.clone(), variable(session.around, name).is_some()))
+            .collect(),
+        warnings: planned
+            .warnings
+            .iter()
+            .map(Warning::of)
+            .collect::<Option<_>>()?,
         jobs: settings.jobs,
         keep_going: settings.keep_going,
         store: settings.store.clone(),
@@ -170,10 +202,12 @@ fn name(around: &Surroundings, args: &RunArgs) -> Option<String> {
         selection.all,
         &args.args,
     );
+    // How warnings are drawn.
+    let drawn = (around.color.1, around.width());
     let bytes = |path: &Path| path.as_os_str().as_encoded_bytes().to_vec();
     let folder = (bytes(&around.folder), around.file.as_deref().map(bytes));
-    let request =
-        postcard::to_allocvec(&(env!("CARGO_PKG_VERSION"), program, host, asked, folder)).ok()?;
+    let version = env!("CARGO_PKG_VERSION");
+    let request = postcard::to_allocvec(&(version, program, host, asked, drawn, folder)).ok()?;
     Some(Digest::of(&request).hex())
 }
 

@@ -12,6 +12,7 @@ mod exit;
 mod graph;
 mod import;
 mod init;
+mod inventory;
 mod list;
 mod log;
 mod options;

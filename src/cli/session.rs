@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use super::diagnose::{Finding, events, is_error, of_loading};
 use super::exit::{Exit, refuse};
@@ -28,6 +28,8 @@ pub(super) struct Session<'a> {
     pub(super) scope: Scope,
     /// What is wrong with files, before anything was asked for.
     pub(super) findings: Vec<Finding>,
+    /// The variables of which it matters whether the caller has set them.
+    pub(super) asked: BTreeSet<String>,
     /// The dotenv files that were asked for.
     env_files: Arc<EnvFiles>,
     /// Whether what is missing may be missing only because a file could not be read.
@@ -66,6 +68,7 @@ impl<'a> Session<'a> {
             loaded,
             scope,
             findings,
+            asked: BTreeSet::new(),
             env_files,
             doubtful,
         })
@@ -124,6 +127,8 @@ impl<'a> Session<'a> {
             expand,
             errors,
         } = link(&self.loaded.workspace, facts, wanted);
+        let asked = facts.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        self.asked.extend(asked.iter().cloned());
         let looked_at = self.env_files.hand_over(&mut self.loaded.sources);
         if let Some(paths) = &mut self.loaded.looked_at {
             paths.extend(looked_at);

@@ -338,7 +338,7 @@ fn regex(pattern: &str) -> Result<Regex, Complaint> {
 
 /// The first version-like word: `1.2.3`, `v1.2`, and where there is none a number alone. What may
 /// follow it (`-rc1`, `-14ubuntu`) is left out, since distributions put all kinds of things there.
-fn version_in(printed: &[u8]) -> Option<Version> {
+pub(super) fn version_in(printed: &[u8]) -> Option<Version> {
     let number = |pattern: &str| {
         let found = Regex::new(pattern).ok()?.captures(printed)?;
         let part = |at: usize| match found.get(at) {

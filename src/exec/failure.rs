@@ -75,6 +75,7 @@ impl Failure {
                 FailureKind::Requires
                 | FailureKind::Sources
                 | FailureKind::Secrets
+                | FailureKind::Tools
                 | FailureKind::Spawn,
             )
             | None => false,

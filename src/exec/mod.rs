@@ -7,6 +7,7 @@
 //! | `worker`, `attempts` | the story of one step that has to run, on a thread of the jobs pool |
 //! | `preflight` | what can be found missing before the first step starts |
 //! | `environment`, `scripts`, `checks`, `http` | what a step's processes get, and what must hold around them |
+//! | `inventory` | which tools the steps of a plan require, and what there is |
 //! | `tools` | what tools print, which is part of keys |
 //! | `output`, `mask` | what processes print: without secrets to the log, and live to the coordinator |
 //! | `decide` | what a run would do, without doing it |
@@ -24,6 +25,7 @@ mod failure;
 #[cfg(test)]
 mod fixture;
 mod http;
+mod inventory;
 mod mask;
 mod messages;
 mod output;
@@ -47,8 +49,8 @@ use crate::process::Spawner;
 
 pub use crate::process::{Cancel, Listener};
 pub use decide::{Answer, Around, Decision, decide};
-pub use environment::HANDED_THROUGH;
 pub use error::ExecError;
+pub use inventory::{Needed, inventory};
 pub use scheduler::{Ending, Scheduler};
 pub use tools::SHIMS;
 

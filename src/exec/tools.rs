@@ -128,6 +128,7 @@ impl Tools<'_> {
             args: ["-e", "-c", script, "sh"].map(OsString::from).to_vec(),
             env: all.clone().into_iter().collect(),
             dir: question.dir.clone(),
+            ..Command::default()
         };
         let limits = Limits {
             timeout: Some(LIMIT),

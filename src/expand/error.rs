@@ -184,6 +184,38 @@ pub enum ExpandError {
         #[help]
         help: &'static str,
     },
+    /// A variable that a script reads, the caller has set, and the step does not see.
+    #[error("`${name}` is set by the caller, but this step does not see it")]
+    #[diagnostic(
+        code(pipe::expand::undeclared_variable),
+        severity(Warning),
+        help(
+            "take the caller's value, and run again when it changes: `env: {{ {name}: {{ from: caller }} }}`; or hand it through without that: `pass_env: [{name}]`"
+        )
+    )]
+    UndeclaredVariable {
+        /// The variable.
+        name: String,
+        /// Where a script reads it.
+        #[label("not declared")]
+        span: Span,
+    },
+    /// A cached step that sees the caller's whole environment.
+    #[error(
+        "this step is cached and sees the caller's whole environment, of which its key knows nothing"
+    )]
+    #[diagnostic(
+        code(pipe::expand::inherited_env),
+        severity(Warning),
+        help(
+            "declare what it needs, `env: {{ CC: {{ from: caller }} }}` or `pass_env: [NAME]`, and leave `env_policy` out; or do not cache it: `cache: off`"
+        )
+    )]
+    InheritedEnv {
+        /// The policy.
+        #[label("everything is handed through")]
+        span: Span,
+    },
     /// More combinations than allowed.
     #[error("the matrix of `{step}` has {count} combinations; more than {most} are refused")]
     #[diagnostic(

@@ -1,9 +1,9 @@
 //! What comes from outside the pipeline files, handed on as a value.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use crate::glob::{Pattern, PatternSet};
 use crate::parse::Dotenv;
@@ -44,6 +44,8 @@ pub struct Facts {
     pub cpus: usize,
     /// The caller's environment, as far as it is text.
     pub env: BTreeMap<String, String>,
+    /// The variables of the caller that it was asked of whether they are set, not what they are.
+    pub asked: Mutex<BTreeSet<String>>,
     /// `NAME=VALUE` of the command line.
     pub assignments: BTreeMap<String, String>,
     /// `git.*`: commit, short, branch, tag, dirty.
@@ -55,6 +57,18 @@ pub struct Facts {
     pub files: ListFiles,
     /// The dotenv file at a path.
     pub env_file: ReadEnvFile,
+}
+
+impl Facts {
+    /// Whether the caller has set a variable. What was asked is remembered: a plan that is kept
+    /// depends on the answer.
+    pub(super) fn is_set(&self, name: &str) -> bool {
+        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        if !asked.contains(name) {
+            asked.insert(name.to_owned());
+        }
+        self.env.contains_key(name)
+    }
 }
 
 impl fmt::Debug for Facts {

@@ -10,6 +10,7 @@ use super::matrix::{self, Cell};
 use super::parts;
 use super::resolved::{CacheMode, EnvPolicy, Literal, Output, PlanStep};
 use super::scope::{Reader, Scope};
+use super::unseen;
 use super::value::Val;
 use crate::model::{CacheWord, Pipeline, Reference, Step, Workspace};
 use crate::path::RelPath;
@@ -234,6 +235,7 @@ fn instance(
     };
     let needs = parts::references(&scope, &step.needs, errors);
     let after = parts::references(&scope, &step.after, errors);
+    unseen::warn(&scope, step, &plan, errors);
     errors.append(&mut scope.more.take());
     Instance {
         pipeline: pipeline.name.value.clone(),
@@ -276,7 +278,7 @@ fn cache_mode(step: &Step) -> CacheMode {
 
 /// A cached step sees only what it declares; any other sees the caller's environment.
 fn env_policy(step: &Step, cache: CacheMode) -> EnvPolicy {
-    match step.inherits_env {
+    match step.inherits_env.map(|inherits| inherits.value) {
         Some(true) => EnvPolicy::Inherit,
         Some(false) => EnvPolicy::Strict,
         None if cache.is_cached() => EnvPolicy::Strict,

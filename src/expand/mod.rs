@@ -4,6 +4,7 @@
 //! This room knows `model`, `glob` and the places of `source`; it reads no file (what comes from
 //! outside is a value: [`Facts`]) and starts nothing.
 
+mod caller;
 mod engine;
 mod error;
 mod facts;
@@ -11,6 +12,7 @@ mod instance;
 mod layers;
 mod lookup;
 mod matrix;
+mod mentions;
 mod names;
 mod parts;
 mod quote;
@@ -20,9 +22,11 @@ mod segments;
 mod shell;
 mod template;
 mod tokens;
+mod unseen;
 mod uses;
 mod value;
 
+pub use caller::{HANDED_THROUGH, covers};
 pub use error::ExpandError;
 pub use facts::{EnvFile, Facts};
 pub(crate) use instance::literal_files;

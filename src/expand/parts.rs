@@ -362,7 +362,7 @@ fn source(scope: &Scope, text: &Text) -> Result<Source, ExpandError> {
 /// nothing of what is known only then.
 pub(super) fn tools(scope: &Scope, step: &Step, errors: &mut Findings) -> BTreeMap<String, String> {
     let command = |text: &Text| {
-        let template = scope.template(text, Reader::Script(Dialect::Posix))?;
+        let template = scope.template(text, Reader::Before(Dialect::Posix))?;
         template.known().ok_or_else(|| {
             let message = "what is known only when the step runs cannot stand here".to_owned();
             ExpandError::value(message, text.span)

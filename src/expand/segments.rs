@@ -139,7 +139,7 @@ mod tests {
             text: text.to_owned(),
             span: Span::default(),
             plain: true,
-            holes: Box::default(),
+            ..Text::default()
         };
         match segments(&text) {
             Err(error) => error.to_string(),

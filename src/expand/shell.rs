@@ -118,6 +118,17 @@ impl ShellReader {
         self.escaped = false;
     }
 
+    /// Whether a `$` that comes next begins something that the shell fills in; not where that
+    /// cannot be told.
+    pub(super) fn expands(&self) -> bool {
+        let fills_in = match self.inside() {
+            Inside::Script | Inside::Double | Inside::Parameter | Inside::Arithmetic(_) => true,
+            Inside::HereDocument => self.pending.first().is_some_and(|here| !here.literal),
+            Inside::Single | Inside::Comment | Inside::Backticks => false,
+        };
+        fills_in && !self.escaped && !self.lost
+    }
+
     fn inside(&self) -> Inside {
         self.levels.last().copied().unwrap_or(Inside::Script)
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use super::EnvFiles;
 use crate::expand::Facts;
@@ -31,6 +31,7 @@ pub fn facts(
             .iter()
             .filter_map(|(name, value)| Some((text(name)?, text(value)?)))
             .collect(),
+        asked: Mutex::default(),
         assignments,
         made: OnceLock::new(),
         env_file: Box::new(move |path| env_files.read(path)),

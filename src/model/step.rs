@@ -75,7 +75,7 @@ pub struct Step {
     /// Variables handed through.
     pub pass_env: Vec<Text>,
     /// Whether it sees the caller's whole environment; `None` follows from `cache`.
-    pub inherits_env: Option<bool>,
+    pub inherits_env: Option<Spanned<bool>>,
     /// Working folder.
     pub dir: Option<Text>,
     /// Variables.

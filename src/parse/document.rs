@@ -24,9 +24,20 @@ pub struct Text {
     /// For the n-th `${{` in `text`, its position (as in [`Span`]); beyond every file where the file
     /// spells what follows otherwise, and empty where positions cannot be matched at all.
     pub holes: Box<[u32]>,
+    /// The same for the n-th `$`.
+    pub dollars: Box<[u32]>,
 }
 
 impl Text {
+    /// The span of the `len` bytes that begin with the `n`-th `$`; the whole text's span where that
+    /// place is not known.
+    pub fn dollar_span(&self, n: usize, len: usize) -> Span {
+        match self.dollars.get(n) {
+            Some(start) => Span::new(*start, (start + len as u32).min(self.span.end)),
+            None => self.span,
+        }
+    }
+
     /// The span of the `len` bytes that begin `offset_after` bytes after the start of the `n`-th
     /// `${{`; the whole text's span where that place is not known.
     pub fn hole_span(&self, n: usize, offset_after: usize, len: usize) -> Span {

@@ -104,11 +104,13 @@ impl Decode for Text {
         };
         let text = scalar.text.into_owned();
         let holes = holes(cx.sources, &text, node.span);
+        let dollars = dollars(cx.sources, &text, node.span);
         Some(Self {
             text,
             span: node.span,
             plain: scalar.style == Style::Plain,
             holes,
+            dollars,
         })
     }
 }
@@ -141,6 +143,23 @@ fn holes(sources: &SourceMap, text: &str, span: Span) -> Box<[u32]> {
     .collect();
     if raw.matches("${{").count() == wanted {
         holes
+    } else {
+        Box::default()
+    }
+}
+
+/// Where each `$` of `text` stands in the file; none where they are not as many there.
+fn dollars(sources: &SourceMap, text: &str, span: Span) -> Box<[u32]> {
+    if !text.contains('$') {
+        return Box::default();
+    }
+    let places: Box<[u32]> = sources
+        .text(span)
+        .match_indices('$')
+        .map(|(at, _)| span.start + at as u32)
+        .collect();
+    if places.len() == text.matches('$').count() {
+        places
     } else {
         Box::default()
     }

@@ -8,8 +8,8 @@ mod build;
 use serde::{Deserialize, Serialize};
 
 pub use crate::expand::{
-    CacheMode, Check, CheckKind, Dialect, EnvPolicy, EnvSetting, Limit, Literal, Output,
-    OutputKind, PlanStep, Retries, Shell, Sources, StepIx,
+    CacheMode, Check, CheckKind, Dialect, EnvPolicy, EnvSetting, HANDED_THROUGH, Limit, Literal,
+    Output, OutputKind, PlanStep, Retries, Shell, Sources, StepIx, covers,
 };
 pub use build::build;
 

@@ -52,7 +52,10 @@ impl Lowering {
                 .collect(),
             path: texts(doc.path.as_ref()).cloned().collect(),
             pass_env: texts(doc.pass_env.as_ref()).cloned().collect(),
-            inherits_env: self.read(doc.env_policy.as_ref(), env_policy),
+            inherits_env: doc.env_policy.as_ref().and_then(|word| {
+                let inherits = self.read(Some(word), env_policy)?;
+                Some(Spanned::new(inherits, word.span))
+            }),
             dir: doc.dir.as_ref().map(|dir| dir.value.clone()),
             vars: vars(doc.vars.as_ref()),
             matrix: doc.matrix.as_ref().map(|matrix| self.matrix(&matrix.value)),
