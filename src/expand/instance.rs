@@ -174,6 +174,8 @@ fn instance(
     scope.step_dir = dir.clone();
     let (outputs, output_spans): (Vec<Output>, Vec<Span>) =
         parts::outputs(&scope, step, errors).into_iter().unzip();
+    let paths = step.outputs.iter().map(|output| &output.path);
+    scope.typed_paths = scope.typed(paths.chain(&step.dir));
     let _ = scope.outputs.set(parts::output_values(&outputs));
     let (sources, literal_spans) = parts::sources(&scope, step, errors);
     let cache = cache_mode(step);

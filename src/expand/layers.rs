@@ -10,7 +10,7 @@ use super::instance::Findings;
 use super::names::undefined;
 use super::parts::{folder, take};
 use super::resolved::EnvSetting;
-use super::scope::{Expanded, Known, Reader, Scope};
+use super::scope::{Expanded, Known, Reader, Scope, Typed};
 use super::template::Template;
 use super::value::Val;
 use crate::model::{EnvFileText, EnvMap, EnvText};
@@ -171,7 +171,7 @@ impl<'a> Scope<'a> {
         let outside = |value: String| Known {
             value: Val::Text(value),
             outside: Some(name.to_owned()),
-            typed: false,
+            typed: Typed::Nothing,
         };
         let empty = || Known::of(Val::Text(String::new()));
         self.once(&format!("env.{variable}"), span, || match declared {

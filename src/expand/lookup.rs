@@ -2,7 +2,7 @@
 
 use super::error::ExpandError;
 use super::names::{field, foreign, no_value_itself, typed_value, undefined};
-use super::scope::{Expanded, Known, Scope};
+use super::scope::{Expanded, Known, Scope, Typed};
 use super::segments::Expression;
 use super::uses::Use;
 use super::value::Val;
@@ -111,23 +111,37 @@ impl<'a> Scope<'a> {
             "profile" => Ok(Known::of(Val::Text(
                 self.profile.unwrap_or_default().to_owned(),
             ))),
-            "outputs" => Ok(Known::of(Val::List(outputs.to_vec()))),
+            "outputs" => Ok(self.step_path(Val::List(outputs.to_vec()))),
             "output" => match outputs.first() {
-                Some(first) => Ok(Known::of(first.clone())),
+                Some(first) => Ok(self.step_path(first.clone())),
                 None => Err(self.no_output(span)),
             },
             "matrix" => {
                 let values = self.cell.iter();
                 let map = values.map(|(name, known)| (name.clone(), known.value.clone()));
                 Ok(Known {
+                    value: Val::Map(map.collect()),
                     outside: self.cell.values().find_map(|known| known.outside.clone()),
-                    ..Known::of(Val::Map(map.collect()))
+                    typed: self
+                        .cell
+                        .values()
+                        .map(|known| known.typed)
+                        .max()
+                        .unwrap_or(Typed::Nothing),
                 })
             }
             root if ROOTS.contains(&root) => {
                 Err(no_value_itself(&format!("{root}.NAME"), one, span))
             }
             root => Err(self.no_such_name(root, one, span)),
+        }
+    }
+
+    /// A path of the step. As it is it goes into scripts as a word; as a part of a text it does not.
+    fn step_path(&self, value: Val) -> Known {
+        Known {
+            typed: self.typed_paths,
+            ..Known::of(value)
         }
     }
 
@@ -166,7 +180,7 @@ impl<'a> Scope<'a> {
             ("host", "cpus") => return Ok(Known::of(Val::Int(self.facts.cpus as i64))),
             ("host", _) => &["os", "arch", "cpus"],
             ("step", "name") => return text(self.step.map_or("", |step| &step.name.value)),
-            ("step", "dir") => return Ok(Known::of(Val::Path(self.step_dir.clone()))),
+            ("step", "dir") => return Ok(self.step_path(Val::Path(self.step_dir.clone()))),
             ("step", _) => &["name", "dir"],
             ("pipeline", "name") => return text(&self.pipeline.name.value),
             ("pipeline", _) => &["name"],

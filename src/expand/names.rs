@@ -7,10 +7,11 @@ use super::engine::Fault;
 use super::error::ExpandError;
 use super::quote::{Misfit, Place};
 use super::resolved::Dialect;
-use super::scope::{Expanded, Known, Reader};
+use super::scope::{Expanded, Known, Reader, Typed};
 use super::segments::{Expression, Segment};
+use super::shell::Context;
 use super::template::Piece;
-use super::uses::Use;
+use super::uses::{Use, is_quoted};
 use super::value::Val;
 use crate::source::Span;
 use crate::suggest::did_you_mean;
@@ -37,6 +38,16 @@ impl Expression {
                 span,
                 help,
             },
+        }
+    }
+
+    /// What the command line set of its value, where it set `typed` of what `uses` name.
+    pub(super) fn typed(&self, typed: Typed, uses: &[Use]) -> Typed {
+        match typed {
+            Typed::Nothing => Typed::Nothing,
+            typed if matches!(uses, [one] if one.range == (0..self.text.len())) => typed,
+            _ if is_quoted(&self.text, uses) => Typed::Words,
+            _ => Typed::Text,
         }
     }
 
@@ -170,18 +181,24 @@ pub(super) fn typed_value(text: &str, declared: &Val, var: &str, span: Span) -> 
         })?,
         _ => Val::Text(text.to_owned()),
     };
+    let typed = match value {
+        // These carry nobody's text.
+        Val::Bool(_) | Val::Int(_) | Val::Number(_) => Typed::Nothing,
+        _ => Typed::Text,
+    };
     Ok(Known {
-        typed: true,
+        typed,
         ..Known::of(value)
     })
 }
 
-pub(super) fn place(reader: Reader, context: super::shell::Context, typed: bool) -> Place {
+pub(super) fn place(reader: Reader, context: Context, typed: Typed) -> Place {
+    let is_quoted = matches!(context, Context::Word | Context::Part) && typed == Typed::Words;
     match (reader, reader.dialect()) {
         (Reader::Pattern, _) => Place::Pattern,
         (_, None) => Place::Text,
-        (_, Some(Dialect::Posix)) if typed => Place::Typed(context),
-        (_, Some(Dialect::Posix)) => Place::Posix(context),
+        (_, Some(Dialect::Posix)) if typed == Typed::Nothing || is_quoted => Place::Posix(context),
+        (_, Some(Dialect::Posix)) => Place::Typed(context),
         (_, Some(Dialect::Python)) => Place::Python,
         (_, Some(Dialect::PowerShell)) => Place::PowerShell,
         (_, Some(Dialect::Other)) => Place::Unknown,

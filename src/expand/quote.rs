@@ -95,7 +95,7 @@ pub(super) fn put(value: &Value, place: Place) -> Result<String, Misfit> {
         )),
         Place::Pattern => Ok(plain(value)),
         Place::Posix(context) => posix(value, context),
-        Place::Typed(context) if is_list(value) => posix(value, context),
+        Place::Typed(context) if is_words(value) => posix(value, context),
         Place::Typed(context) => posix_text(&shown(value), context),
         Place::Python => Ok(literal(value, &PYTHON)),
         Place::PowerShell => Ok(literal(value, &POWER_SHELL)),

@@ -31,14 +31,25 @@ use crate::source::Span;
 const LATE: [&str; 4] = ["sources", "needs", "stamp", "jobs"];
 const STAMPS: [&str; 6] = ["commit", "short", "branch", "tag", "time", "version"];
 
+/// What the command line set of a value.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) enum Typed {
+    /// Nothing that could do harm in a script.
+    Nothing,
+    /// Text that is quoted for a shell already.
+    Words,
+    /// Text as it was typed, at least a part.
+    Text,
+}
+
 /// A value and where it comes from.
 #[derive(Clone, Debug)]
 pub(super) struct Known {
     pub(super) value: Val,
     /// The name of the text from outside the repository that is in it.
     pub(super) outside: Option<String>,
-    /// Whether the command line set it.
-    pub(super) typed: bool,
+    /// What the command line set of it.
+    pub(super) typed: Typed,
 }
 
 impl Known {
@@ -46,7 +57,7 @@ impl Known {
         Self {
             value,
             outside: None,
-            typed: false,
+            typed: Typed::Nothing,
         }
     }
 
@@ -101,6 +112,8 @@ pub(super) struct Scope<'a> {
     pub(super) cell: IndexMap<String, Known>,
     /// The step's working folder, once it is known.
     pub(super) step_dir: RelPath,
+    /// What the command line set of that and of the outputs.
+    pub(super) typed_paths: Typed,
     /// The declared outputs as paths or patterns, once they are known.
     pub(super) outputs: OnceCell<Vec<Val>>,
     /// Mistakes beside the first of a text.
@@ -131,6 +144,7 @@ impl<'a> Scope<'a> {
             step,
             cell: IndexMap::new(),
             step_dir: pipeline.dir.clone(),
+            typed_paths: Typed::Nothing,
             outputs: OnceCell::new(),
             more: RefCell::default(),
             step_files: FileLayer::new(),
@@ -227,6 +241,7 @@ impl<'a> Scope<'a> {
                 for (key, item) in entries {
                     let item = self.value(item)?;
                     known.outside = known.outside.or(item.outside);
+                    known.typed = known.typed.max(item.typed);
                     map.insert(key.value.clone(), item.value);
                 }
                 known.value = Val::Map(map);
@@ -242,6 +257,7 @@ impl<'a> Scope<'a> {
         for item in items {
             let item = self.value(item)?;
             known.outside = known.outside.or(item.outside);
+            known.typed = known.typed.max(item.typed);
             list.push(item.value);
         }
         known.value = Val::List(list);
@@ -261,6 +277,10 @@ impl<'a> Scope<'a> {
                 Segment::Expression(expression) => {
                     let (value, known) = self.evaluate(expression, Reader::Early)?;
                     all.outside = all.outside.or(known.outside);
+                    if known.typed != Typed::Nothing {
+                        // Quotes in the text around could undo those of the value.
+                        all.typed = Typed::Text;
+                    }
                     out.push_str(
                         &quote::put(&value, Place::Text)
                             .map_err(|fault| misfit(&fault, expression))?,
@@ -270,6 +290,18 @@ impl<'a> Scope<'a> {
         }
         all.value = Val::Text(out);
         Ok(all)
+    }
+
+    /// What the command line set of texts. Their mistakes are told where they are used.
+    pub(super) fn typed<'t>(&self, texts: impl Iterator<Item = &'t Text>) -> Typed {
+        if self.facts.assignments.is_empty() {
+            return Typed::Nothing;
+        }
+        let values = texts
+            .filter(|text| text.text.contains("${{"))
+            .filter_map(|text| self.text_value(text).ok());
+        let typed = values.map(|known| known.typed);
+        typed.max().unwrap_or(Typed::Nothing)
     }
 
     fn uses<'e>(&self, expression: &'e Expression) -> Expanded<Vec<Use<'e>>> {
@@ -291,7 +323,8 @@ impl<'a> Scope<'a> {
         let (value, known) = self.evaluate(expression, reader)?;
         let place = place(reader, context, known.typed);
         let text = quote::put(&value, place).map_err(|fault| misfit(&fault, expression))?;
-        Ok((Piece::Text(text), !known.typed && !quote::is_words(&value)))
+        let is_plain = known.typed == Typed::Nothing && !quote::is_words(&value);
+        Ok((Piece::Text(text), is_plain))
     }
 
     fn late_piece(
@@ -302,19 +335,21 @@ impl<'a> Scope<'a> {
         context: Context,
     ) -> Expanded<Piece> {
         let mut early = BTreeMap::new();
-        let mut typed = false;
+        let mut typed = Typed::Nothing;
         for one in uses {
             self.check_use(one, reader, expression)?;
             if LATE.contains(&one.root()) {
-                typed |= one.root() == "stamp" && one.member() == Some("version");
+                if one.root() == "stamp" && one.member() == Some("version") {
+                    typed = typed.max(one.typed(Typed::Text));
+                }
                 self.check_late(one, reader, expression)?;
             } else if let Some(known) = self.lookup(one, expression)? {
                 refuse_outside(&known, one, reader, expression)?;
-                typed |= known.typed;
+                typed = typed.max(one.typed(known.typed));
                 early.insert(one.name(), known.value);
             }
         }
-        let place = place(reader, context, typed);
+        let place = place(reader, context, expression.typed(typed, uses));
         let is_list = matches!(uses, [one] if one.range == (0..expression.text.len())
             && matches!(one.root(), "sources" | "needs"));
         // As words of a shell any list can stand, and most do.
@@ -399,7 +434,7 @@ impl<'a> Scope<'a> {
             }
             let known = self.lookup(one, expression)?;
             if let Some(known) = &known {
-                from.typed |= known.typed;
+                from.typed = from.typed.max(one.typed(known.typed));
                 outside = outside.or(known.outside.is_some().then_some((one, known.clone())));
             }
             values.push(known.map(|known| known.value.to_engine(self.dir(reader), one.role)));
@@ -408,9 +443,11 @@ impl<'a> Scope<'a> {
         let value = engine::evaluate(&expression.text, &uses, |_| values.next().flatten())
             .map_err(|fault| expression.error(fault))?;
         // A boolean or number carries nobody's text.
-        if let Some((one, known)) = outside
-            && !matches!(value.kind(), ValueKind::Bool | ValueKind::Number)
-        {
+        if matches!(value.kind(), ValueKind::Bool | ValueKind::Number) {
+            return Ok((value, Known::of(Val::Null)));
+        }
+        from.typed = expression.typed(from.typed, &uses);
+        if let Some((one, known)) = outside {
             refuse_outside(&known, one, reader, expression)?;
             from.outside = known.outside;
         }

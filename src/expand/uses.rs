@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use super::engine::{FILTERS, Fault, TESTS};
+use super::scope::Typed;
 use super::tokens::{Kind, Token, tokens};
 use crate::suggest::did_you_mean;
 
@@ -24,6 +25,8 @@ pub(super) struct Use<'e> {
     pub(super) defaulted: bool,
     /// What stands beside it.
     pub(super) role: Role,
+    /// Only whether a comparison holds comes of its value.
+    pub(super) is_compared: bool,
 }
 
 /// How a number is taken that prints otherwise than it counts (`1.10`).
@@ -44,6 +47,14 @@ impl Use<'_> {
 
     pub(super) fn member(&self) -> Option<&str> {
         self.parts.get(1).map(Cow::as_ref)
+    }
+
+    /// What an expression that uses it has of what the command line set of it.
+    pub(super) fn typed(&self, typed: Typed) -> Typed {
+        match self.is_compared {
+            true => Typed::Nothing,
+            false => typed,
+        }
     }
 
     /// The name as it is written: with dots where it can be.
@@ -88,6 +99,7 @@ pub(super) fn uses<'e>(
             range: 0..expression.len(),
             defaulted: false,
             role: Role::Free,
+            is_compared: false,
         }]);
     }
     let tokens = tokens(expression);
@@ -114,6 +126,7 @@ pub(super) fn uses<'e>(
                 range: tokens[at].at..tokens[end - 1].range().end,
                 defaulted: is_defaulted(&tokens[end..]),
                 role: role(&tokens, at, end),
+                is_compared: is_compared(&tokens[..at], &tokens[end..]),
             });
             at = end;
         }
@@ -281,6 +294,51 @@ fn role(tokens: &[Token], at: usize, end: usize) -> Role {
     }
 }
 
+/// Whether a value between these tokens is a part of an operand of a comparison: hardly anything
+/// binds as loosely.
+fn is_compared(before: &[Token], after: &[Token]) -> bool {
+    let words = ["in", "is", "not"];
+    let follows = |token: &Token| token.kind == Kind::Word && words.contains(&token.text);
+    before
+        .last()
+        .is_some_and(|token| compares(token) || token.text == "in")
+        || after
+            .first()
+            .is_some_and(|token| compares(token) || follows(token))
+}
+
+/// Whether the value of `expression` is what the filter `quote` gives, as it gives it.
+pub(super) fn is_quoted(expression: &str, uses: &[Use]) -> bool {
+    let tokens = tokens(expression);
+    let [quoted @ .., bar, filter] = tokens.as_slice() else {
+        return false;
+    };
+    let mut depth = 0_usize;
+    // Every operator binds looser than a filter: what is beside one is not quoted.
+    let binds = |token: &Token| match token.kind {
+        Kind::Word => !KEYWORDS.contains(&token.text),
+        Kind::Number | Kind::Quoted => true,
+        Kind::Sign => {
+            let is_name = |one: &Use| one.range.contains(&token.at);
+            matches!(token.text, "." | "|") || uses.iter().any(is_name)
+        }
+    };
+    bar.is_sign("|")
+        && filter.text == "quote"
+        && quoted.iter().all(|token| match (token.kind, token.text) {
+            (Kind::Sign, "(" | "[") => {
+                depth += 1;
+                true
+            }
+            (Kind::Sign, ")" | "]") => {
+                depth = depth.saturating_sub(1);
+                true
+            }
+            _ => depth > 0 || binds(token),
+        })
+        && depth == 0
+}
+
 fn compares(token: &Token) -> bool {
     token.kind == Kind::Sign && ["==", "!=", "<", ">", "<=", ">="].contains(&token.text)
 }
@@ -338,6 +396,27 @@ mod tests {
             ),
         ] {
             assert_eq!(names(expression), want, "{expression}");
+        }
+    }
+
+    #[test]
+    fn what_is_quoted_as_a_whole() {
+        for (expression, want) in [
+            ("vars.a | quote", true),
+            ("vars.go-version | quote", true),
+            ("(vars.a ~ 'b' if x else c) | upper | quote", true),
+            ("vars.a[0] | replace('-', '+') | quote", true),
+            ("vars.a ~ vars.b | quote", false),
+            ("vars.a if x else vars.b | quote", false),
+            ("vars.a or vars.b | quote", false),
+            ("vars.a - vars.b | quote", false),
+            ("vars.a | quote | replace(\"'\", '')", false),
+            ("(vars.a | quote)", false),
+            ("vars.a", false),
+        ] {
+            let declared = |_: &str, name: &str| name == "go-version";
+            let uses = uses(expression, &declared).expect("reads");
+            assert_eq!(is_quoted(expression, &uses), want, "{expression}");
         }
     }
 
