@@ -186,6 +186,25 @@ impl SourceMap {
         *later = self.continued();
     }
 
+    /// The same files with other paths and texts, each text as long as the one it stands for.
+    #[must_use]
+    pub fn shown(
+        &self,
+        path: impl Fn(&Path) -> PathBuf,
+        text: impl Fn(&Arc<str>) -> Arc<str>,
+    ) -> Self {
+        let file = |file: &Arc<SourceFile>| SourceFile {
+            path: path(&file.path),
+            text: text(&file.text),
+            base: file.base,
+            lines: OnceLock::new(),
+        };
+        Self {
+            files: self.files.iter().map(|each| Arc::new(file(each))).collect(),
+            first: self.first,
+        }
+    }
+
     /// The file that `span` lies in.
     pub fn file(&self, span: Span) -> Option<&SourceFile> {
         let index = self

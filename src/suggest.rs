@@ -1,4 +1,6 @@
-//! Words for people: did-you-mean, and lists of names. This room knows nobody.
+//! Words for people: did-you-mean, lists of names, names that can be shown. This room knows nobody.
+
+use std::borrow::Cow;
 
 /// The one of `known` that is most like `name`, if any is like it.
 pub fn closest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
@@ -44,6 +46,25 @@ pub fn listing(names: &[&str]) -> String {
     }
 }
 
+/// `text` with an escape for each character that would do something to a terminal instead of being
+/// seen, or would turn the text around; line breaks stay.
+pub fn printable(text: &str) -> Cow<'_, str> {
+    if !text.contains(is_unseen) {
+        return Cow::Borrowed(text);
+    }
+    let shown = |character: char| match is_unseen(character) {
+        true => character.escape_default().to_string(),
+        false => character.to_string(),
+    };
+    Cow::Owned(text.chars().map(shown).collect())
+}
+
+/// Whether `character` is a control character, or one that changes the direction of text.
+pub fn is_unseen(character: char) -> bool {
+    character.is_control() && character != '\n'
+        || matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -61,5 +82,11 @@ mod tests {
         assert_eq!(did_you_mean("rnu", ["needs", "run"]), "did you mean `run`?");
         assert_eq!(did_you_mean("zzz", []), "there is none");
         assert_eq!(listing(&["a"]), "`a`");
+    }
+    #[test]
+    fn what_would_not_be_seen_is_escaped() {
+        assert_eq!(printable("a\u{1b}[2Jb\nc"), "a\\u{1b}[2Jb\nc");
+        assert_eq!(printable("x\u{202e}y\r"), "x\\u{202e}y\\r");
+        assert_eq!(printable("grün"), "grün");
     }
 }

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `cases` | the transcripts in `diagnostics/`, `plans/` and `stories/` (README.md says how to read them) |
 //! | `run` | what a transcript cannot say: two runs at once, signals, streams apart |
-//! | `codes` | every error code has a case |
+//! | `codes` | every error code has a case with marked places and a help; corrected lines; the page of errors |
 //! | `environment` | what a cached step sees of the caller, and the page that says so |
 //! | `examples` | examples that need only a shell, three runs each |
 //! | `kept_plans` | a plan from an earlier run is used only while it is still true |

@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use clap::{Args as ClapArgs, CommandFactory, Parser, Subcommand, ValueEnum};
+
+use crate::suggest;
 
 /// Runs build pipelines: YAML files in, parallel cached steps out.
 #[derive(Parser, Debug)]
@@ -342,7 +344,7 @@ impl Args {
     /// # Errors
     ///
     /// `pipe prod`: the help is `pipe run prod`.
-    pub(crate) fn split(self) -> Result<(Place, Command), String> {
+    pub(crate) fn split(self) -> Result<(Place, Command), Vec<String>> {
         let command = match self
             .command
             .unwrap_or_else(|| Typed::Run(RunArgs::default()))
@@ -359,7 +361,7 @@ impl Args {
             Typed::Schema(args) => Command::Schema(args),
             Typed::Completions(args) => Command::Completions(args),
             Typed::Man => Command::Man,
-            Typed::Unknown(words) => return Err(words.join(" ")),
+            Typed::Unknown(words) => return Err(words),
         };
         Ok((self.place, command))
     }
@@ -416,4 +418,11 @@ pub(crate) fn with_command(mut words: Vec<std::ffi::OsString>) -> Vec<std::ffi::
         }
     }
     words
+}
+
+/// The command that is most like `word`.
+pub(crate) fn command_like(word: &str) -> Option<String> {
+    let command = Args::command();
+    let names = command.get_subcommands().map(clap::Command::get_name);
+    suggest::closest(word, names).map(str::to_owned)
 }

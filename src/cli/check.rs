@@ -5,9 +5,9 @@ use super::diagnose::{Finding, is_error};
 use super::exit::Exit;
 use super::options::Surroundings;
 use super::output;
-use super::session::{Session, tell};
+use super::session::{Session, plural, tell, tell_refusal};
 use crate::event::Event;
-use crate::graph::{indirect, select};
+use crate::graph::{SelectError, indirect, select};
 use crate::plan::PlanStep;
 
 pub(super) fn check(around: &Surroundings, args: &CheckArgs) -> Exit {
@@ -23,10 +23,14 @@ pub(super) fn check(around: &Surroundings, args: &CheckArgs) -> Exit {
             let line = serde_json::to_string(&Event::Diagnostic(event.clone())).unwrap_or_default();
             output::out(&format!("{line}\n"));
         }
-    } else {
-        tell(&events);
     }
-    if findings.iter().any(is_error) || args.strict && !findings.is_empty() {
+    let refused = findings.iter().any(is_error) || args.strict && !findings.is_empty();
+    match (args.json, refused) {
+        (true, _) => {}
+        (false, true) => tell_refusal(&events),
+        (false, false) => tell(&events),
+    }
+    if refused {
         return Exit::Invalid;
     }
     if !args.json {
@@ -44,8 +48,6 @@ fn summary(session: &Session) -> String {
         .values()
         .map(|pipeline| pipeline.steps.len())
         .sum();
-    let plural =
-        |count: usize, word: &str| format!("{count} {word}{}", if count == 1 { "" } else { "s" });
     format!(
         "{} with {}: all good",
         plural(pipelines.len(), "pipeline"),
@@ -101,9 +103,14 @@ fn clashes(session: &mut Session, facts: &crate::expand::Facts) {
         match select(&session.loaded.workspace, &request) {
             // What was found before is told once.
             Ok(wanted) => drop(session.link(facts, &wanted)),
-            Err(errors) => session
-                .findings
-                .extend(errors.into_iter().map(|error| Box::new(error) as Finding)),
+            Err(errors) => {
+                // A reference to a name that cannot be one: that has been told.
+                let read = |error: &SelectError| !matches!(error, SelectError::Bad { .. });
+                let errors = errors.into_iter().filter(read);
+                session
+                    .findings
+                    .extend(errors.map(|error| Box::new(error) as Finding));
+            }
         }
     }
 }

@@ -1,13 +1,17 @@
 //! Findings of all phases, drawn for people and told as events.
 
+use std::collections::HashSet;
+use std::sync::Arc;
+
 use miette::{
     Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, Severity, SourceCode,
 };
 
 use super::options::Surroundings;
-use crate::event;
+use crate::event::{self, Related};
 use crate::load::Loaded;
 use crate::source::{SourceMap, Span};
+use crate::suggest::{is_unseen, printable};
 
 /// Something to tell, from any phase.
 pub(super) type Finding = Box<dyn Diagnostic + Send + Sync>;
@@ -30,26 +34,37 @@ pub(super) fn is_error(finding: &Finding) -> bool {
     finding.severity().unwrap_or(Severity::Error) == Severity::Error
 }
 
-/// Findings as an event each, with the report drawn for people; equal ones once.
+/// Findings as an event each, with the report drawn for people; equal ones once. First those that
+/// have no place, then in the order of files and lines.
 pub(super) fn events(
     findings: &[Finding],
     sources: &SourceMap,
     around: &Surroundings,
 ) -> Vec<event::Diagnostic> {
-    let mut events: Vec<event::Diagnostic> = Vec::new();
-    for finding in findings {
-        let event = event(finding, sources, around);
-        if !events.iter().any(|other| other.rendered == event.rendered) {
-            events.push(event);
-        }
+    let mut ordered: Vec<&Finding> = findings.iter().collect();
+    ordered.sort_by_cached_key(|finding| labels(finding).next().map(|label| label.offset()));
+    if ordered.is_empty() {
+        return Vec::new();
     }
-    events
+    let (seen, mut told) = (seen(sources), HashSet::new());
+    ordered
+        .into_iter()
+        .map(|finding| event::Diagnostic {
+            rendered: Some(draw(finding, &seen, around)),
+            ..event(finding, sources)
+        })
+        .filter(|event| told.insert(event.rendered.clone()))
+        .collect()
 }
 
-fn event(finding: &Finding, sources: &SourceMap, around: &Surroundings) -> event::Diagnostic {
-    let first = finding.labels().and_then(|mut labels| labels.next());
-    let place = first
-        .and_then(|label| sources.locate(Span::new(label.offset() as u32, label.offset() as u32)));
+fn labels(finding: &Finding) -> impl Iterator<Item = LabeledSpan> + '_ {
+    finding.labels().into_iter().flatten()
+}
+
+fn event(finding: &Finding, sources: &SourceMap) -> event::Diagnostic {
+    let mut places = labels(finding).filter_map(|label| place(&label, sources));
+    let first = places.next();
+    let at = |get: fn(&Related) -> usize| first.as_ref().map(get);
     event::Diagnostic {
         code: finding
             .code()
@@ -61,15 +76,33 @@ fn event(finding: &Finding, sources: &SourceMap, around: &Surroundings) -> event
             event::Severity::Warning
         },
         message: finding.to_string(),
-        file: place.as_ref().map(|place| place.path.display().to_string()),
-        line: place.as_ref().map(|place| place.line),
-        column: place.as_ref().map(|place| place.column),
+        line: at(|place| place.line),
+        column: at(|place| place.column),
+        end_line: at(|place| place.end_line),
+        end_column: at(|place| place.end_column),
+        file: first.map(|place| place.file),
         help: finding
             .help()
             .map(|help| help.to_string())
             .filter(|help| !help.is_empty()),
-        rendered: Some(draw(finding, sources, around)),
+        related: places.collect(),
+        rendered: None,
     }
+}
+
+/// Where a label begins and ends, and what it says.
+fn place(label: &LabeledSpan, sources: &SourceMap) -> Option<Related> {
+    let end = label.offset() + label.len();
+    let start = sources.locate(Span::new(label.offset() as u32, end as u32))?;
+    let end = sources.locate(Span::new(end as u32, end as u32))?;
+    Some(Related {
+        message: label.label().unwrap_or_default().to_owned(),
+        file: start.path.display().to_string(),
+        line: start.line,
+        column: start.column,
+        end_line: end.line,
+        end_column: end.column,
+    })
 }
 
 /// The report with the places underlined.
@@ -95,7 +128,8 @@ fn draw(finding: &Finding, sources: &SourceMap, around: &Surroundings) -> String
     }
 }
 
-/// A finding together with the texts that its labels are in.
+/// A finding together with the texts that its labels are in, without characters that would do
+/// something to a terminal.
 #[derive(Debug)]
 struct Placed<'a> {
     finding: &'a (dyn Diagnostic + Send + Sync),
@@ -104,7 +138,7 @@ struct Placed<'a> {
 
 impl std::fmt::Display for Placed<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        std::fmt::Display::fmt(self.finding, f)
+        f.write_str(&printable(&self.finding.to_string()))
     }
 }
 
@@ -121,9 +155,8 @@ impl Diagnostic for Placed<'_> {
 
     fn help<'a>(&'a self) -> Option<Box<dyn std::fmt::Display + 'a>> {
         // Some kinds always have the field; an empty one is no help.
-        self.finding
-            .help()
-            .filter(|help| !help.to_string().is_empty())
+        let help = self.finding.help()?.to_string();
+        (!help.is_empty()).then(|| Box::new(printable(&help).into_owned()) as _)
     }
 
     fn source_code(&self) -> Option<&dyn SourceCode> {
@@ -131,6 +164,28 @@ impl Diagnostic for Placed<'_> {
     }
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
-        self.finding.labels()
+        let shown = |label: LabeledSpan| {
+            let text = label.label().map(|text| printable(text).into_owned());
+            LabeledSpan::new(text, label.offset(), label.len())
+        };
+        Some(Box::new(self.finding.labels()?.map(shown)))
     }
+}
+
+/// The texts as they are drawn: a sign of equal length for each character that cannot be seen.
+fn seen(sources: &SourceMap) -> SourceMap {
+    let unseen = |character: char| character != '\t' && character != '\r' && is_unseen(character);
+    let sign = |character: char| match character.len_utf8() {
+        _ if !unseen(character) => character,
+        1 => '?',
+        2 => '\u{b7}',
+        _ => char::REPLACEMENT_CHARACTER,
+    };
+    sources.shown(
+        |path| printable(&path.to_string_lossy()).into_owned().into(),
+        |text| match text.contains(unseen) {
+            true => text.chars().map(sign).collect::<String>().into(),
+            false => Arc::clone(text),
+        },
+    )
 }

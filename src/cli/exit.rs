@@ -2,7 +2,8 @@
 
 use clap::error::ErrorKind;
 
-use super::output;
+use super::{args, output};
+use crate::suggest::printable;
 
 /// How `pipe` ends.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -45,15 +46,20 @@ pub(super) fn usage(error: &clap::Error) -> Exit {
 }
 
 /// `pipe prod`: the command was left out.
-pub(super) fn no_command(words: &str) -> Exit {
-    output::err(&format!(
-        "error: `{words}` is not a command of pipe\n\n  help: `pipe run {words}` runs a target of that name\n"
-    ));
+pub(super) fn no_command(words: &[String]) -> Exit {
+    let (first, all) = (words.first().map_or("", String::as_str), words.join(" "));
+    let meant = match args::command_like(first) {
+        Some(command) => format!("did you mean `pipe {command}`? "),
+        None => String::new(),
+    };
+    output::err(&printable(&format!(
+        "error: `{first}` is not a command of pipe\n\n  help: {meant}`pipe run {all}` runs a target of that name\n"
+    )));
     Exit::Invalid
 }
 
 /// Something that has no place in a file.
 pub(super) fn refuse(message: &str) -> Exit {
-    output::err(&format!("error: {message}\n"));
+    output::err(&format!("error: {}\n", printable(message)));
     Exit::Invalid
 }

@@ -45,7 +45,7 @@ pub fn main(words: impl IntoIterator<Item = OsString>) -> Exit {
     };
     let (place, command) = match args.split() {
         Ok(command) => command,
-        Err(word) => return exit::no_command(&word),
+        Err(words) => return exit::no_command(&words),
     };
     let around = match Surroundings::gather(&place) {
         Ok(around) => around,

@@ -8,7 +8,7 @@ use super::args::{Output, RunArgs};
 use super::compiled;
 use super::exit::{Exit, refuse};
 use super::options::{self, Surroundings};
-use super::session::{Planned, Session, tell};
+use super::session::{Planned, Session, tell_refusal};
 use super::{output, schema};
 use crate::cache::{Cache, CacheOptions};
 use crate::event::{self, Event, RunFinished, RunOutcome, Sink};
@@ -99,7 +99,7 @@ fn invalid(args: &RunArgs, events: &[event::Diagnostic]) -> Exit {
             ));
         }
     }
-    tell(events);
+    tell_refusal(events);
     Exit::Invalid
 }
 

@@ -299,22 +299,41 @@ pub(super) fn tell(events: &[event::Diagnostic]) {
         output::err(event.rendered.as_deref().unwrap_or_default());
         output::err("\n");
     }
-    let count = |severity| {
-        events
-            .iter()
-            .filter(|event| event.severity == severity)
-            .count()
-    };
-    let (errors, warnings) = (
-        count(event::Severity::Error),
-        count(event::Severity::Warning),
-    );
+    let (errors, warnings) = count(events);
     if errors > 1 {
+        let files: BTreeSet<_> = events
+            .iter()
+            .filter_map(|event| event.file.as_ref())
+            .collect();
         let warnings = match warnings {
             0 => String::new(),
-            1 => ", 1 warning".to_owned(),
-            many => format!(", {many} warnings"),
+            many => format!(", {}", plural(many, "warning")),
         };
-        output::err(&format!("{errors} errors{warnings}\n"));
+        let files = match files.len() {
+            0 | 1 => String::new(),
+            many => format!(" in {many} files"),
+        };
+        output::err(&format!("{errors} errors{warnings}{files}\n"));
     }
+}
+
+/// Tells why nothing is done: for errors, or under `--strict` for warnings.
+pub(super) fn tell_refusal(events: &[event::Diagnostic]) {
+    tell(events);
+    if let (0, warnings) = count(events) {
+        let warnings = plural(warnings, "warning");
+        output::err(&format!("{warnings}: refused, for `--strict` was given\n"));
+    }
+}
+
+/// Errors and warnings.
+fn count(events: &[event::Diagnostic]) -> (usize, usize) {
+    let is_error = |event: &&event::Diagnostic| event.severity == event::Severity::Error;
+    let errors = events.iter().filter(is_error).count();
+    (errors, events.len() - errors)
+}
+
+/// `1 step`, `2 steps`.
+pub(super) fn plural(count: usize, word: &str) -> String {
+    format!("{count} {word}{}", if count == 1 { "" } else { "s" })
 }

@@ -10,7 +10,9 @@ use crate::source::Span;
 #[derive(Debug, Clone, PartialEq, Eq, Error, Diagnostic)]
 #[non_exhaustive]
 pub enum DialectError {
-    /// An `app.json` that is no JSON.
+    /// An `app.json` is not JSON.
+    ///
+    /// Its `build` section is read as a pipeline, so the file must be one that a JSON parser takes.
     #[error("this is no JSON: {what}")]
     #[diagnostic(
         code(pipe::dialect::json),
@@ -23,7 +25,9 @@ pub enum DialectError {
         #[label("here")]
         span: Span,
     },
-    /// `flags` beside `command`.
+    /// `flags` stand beside a `command` and do nothing.
+    ///
+    /// They belong to the Go build that stands in for a missing `command`.
     #[error("`flags` are not used: there is a `command`")]
     #[diagnostic(
         code(pipe::dialect::flags),
@@ -40,7 +44,9 @@ pub enum DialectError {
         #[label("because of this")]
         command: Span,
     },
-    /// A file among the sources that is not there.
+    /// A file among the sources is not there.
+    ///
+    /// Other systems pass such entries by, so this is a warning, not an error.
     #[error("there is no file `{path}`")]
     #[diagnostic(code(pipe::dialect::no_file), severity(Warning))]
     NoFile {
@@ -51,6 +57,6 @@ pub enum DialectError {
         span: Span,
         /// Where there is one.
         #[help]
-        help: Option<String>,
+        help: String,
     },
 }

@@ -264,8 +264,10 @@ fn there(
         warnings.push(DialectError::NoFile {
             path: text.text.clone(),
             span: text.span,
-            help: nearest
-                .map(|path| format!("there is `//{path}`, seen from the root: write that")),
+            help: match nearest {
+                Some(path) => format!("there is `//{path}`, seen from the root: write that"),
+                None => "take the entry away, or look at its spelling".to_owned(),
+            },
         });
         false
     };

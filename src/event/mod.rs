@@ -52,12 +52,38 @@ pub struct Diagnostic {
     /// The column in characters, from 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub column: Option<usize>,
+    /// The line in which the place ends.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub end_line: Option<usize>,
+    /// The column behind the last character of the place.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub end_column: Option<usize>,
     /// What to do about it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub help: Option<String>,
+    /// Further places: where two things clash, the other one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub related: Vec<Related>,
     /// The whole report as drawn for people, without colours.
     #[serde(skip)]
     pub rendered: Option<String>,
+}
+
+/// A further place of a finding.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
+pub struct Related {
+    /// What is there.
+    pub message: String,
+    /// The file, relative to the workspace root.
+    pub file: String,
+    /// The line, from 1.
+    pub line: usize,
+    /// The column in characters, from 1.
+    pub column: usize,
+    /// The line in which the place ends.
+    pub end_line: usize,
+    /// The column behind its last character.
+    pub end_column: usize,
 }
 
 /// How bad a diagnostic is.

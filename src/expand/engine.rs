@@ -80,10 +80,13 @@ pub(super) fn evaluate(
     }
 }
 
+/// The help where a value is missing.
+const DEFAULT: &str = "`x | default('...')` gives one where there is none";
+
 fn no_value() -> Fault {
     Fault {
         message: "it has no value".to_owned(),
-        help: Some("`x | default('...')` gives one where there is none".to_owned()),
+        help: Some(DEFAULT.to_owned()),
         is_syntax: false,
         range: None,
     }
@@ -158,14 +161,16 @@ fn jobs(late: &Late) -> Value {
 fn fault(error: &Error, shifts: &[(Range<usize>, Range<usize>)]) -> Fault {
     let detail = error.detail().unwrap_or_default();
     let (message, help) = match error.kind() {
-        ErrorKind::UndefinedError => ("it uses a value that is not there".to_owned(), None),
-        ErrorKind::OutOfFuel => ("it takes too long to evaluate".to_owned(), None),
+        ErrorKind::UndefinedError => ("it uses a value that is not there".to_owned(), Some(DEFAULT.to_owned())),
+        ErrorKind::OutOfFuel => ("it takes too long to evaluate".to_owned(), Some("let the script do it".to_owned())),
         ErrorKind::SyntaxError => (
             format!("this is no expression: {detail}"),
             Some("names and text in quotes, `==`, `and`, `or`, `not`, `~` to join, `a if b else c`, `x | filter`".to_owned()),
         ),
-        kind if detail.is_empty() => (kind.to_string(), None),
-        _ => (detail.to_owned(), None),
+        kind => (
+            if detail.is_empty() { kind.to_string() } else { detail.to_owned() },
+            Some("look at the values that it is given".to_owned()),
+        ),
     };
     let range = error
         .range()

@@ -10,7 +10,9 @@ use crate::source::Span;
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Error, Diagnostic)]
 #[non_exhaustive]
 pub enum ExpandError {
-    /// `${{` without `}}`, or an expression that cannot be read.
+    /// An expression `${{ … }}` cannot be read.
+    ///
+    /// It is not closed, empty, or not written in the language of expressions.
     #[error("{message}")]
     #[diagnostic(code(pipe::expand::syntax))]
     Syntax {
@@ -23,7 +25,9 @@ pub enum ExpandError {
         #[help]
         help: Option<String>,
     },
-    /// A name that does not exist.
+    /// An expression uses a name that does not exist here.
+    ///
+    /// The help names what is close to it, or what there is.
     #[error("`{name}` is not defined")]
     #[diagnostic(code(pipe::expand::undefined))]
     Undefined {
@@ -36,7 +40,9 @@ pub enum ExpandError {
         #[help]
         help: String,
     },
-    /// A pool that the workspace does not have.
+    /// A step asks for a pool that the workspace does not have.
+    ///
+    /// Pools are declared in `workspace.pools` of the root's file.
     #[error("there is no pool `{name}`")]
     #[diagnostic(code(pipe::expand::unknown_pool))]
     Pool {
@@ -49,7 +55,9 @@ pub enum ExpandError {
         #[help]
         help: String,
     },
-    /// Values that need each other.
+    /// Values need each other in a circle.
+    ///
+    /// A variable is made of another one that is made of the first.
     #[error("values that need each other: {circle}")]
     #[diagnostic(
         code(pipe::expand::circle),
@@ -62,7 +70,10 @@ pub enum ExpandError {
         #[label("used here")]
         span: Span,
     },
-    /// A name whose value is known only when the step runs, in a place that is read before.
+    /// A name is used in a place that is read before its value is known.
+    ///
+    /// `stamp.*`, `sources` and `needs.*.outputs` are known at the step's turn: they can stand in
+    /// `run`, `env` and `verify`.
     #[error("`{name}` is known only when the step runs")]
     #[diagnostic(
         code(pipe::expand::too_early),
@@ -75,7 +86,9 @@ pub enum ExpandError {
         #[label("not known yet")]
         span: Span,
     },
-    /// `env.X` in a script.
+    /// `env.X` stands in a script.
+    ///
+    /// There the environment is the shell's own; the value is in `$X`.
     #[error("in a script, the environment is the shell's own")]
     #[diagnostic(code(pipe::expand::env_in_run), help("write `\"${name}\"`"))]
     EnvInRun {
@@ -85,7 +98,10 @@ pub enum ExpandError {
         #[label("not here")]
         span: Span,
     },
-    /// Text from outside the repository in a script.
+    /// Text from outside of the repository would become part of a script.
+    ///
+    /// A branch may be called `$(rm -rf ~)`. Whatever way such text takes, it reaches a script only
+    /// as a variable of the environment.
     #[error("`{name}` comes from outside the repository and cannot stand in a script")]
     #[diagnostic(
         code(pipe::expand::outside_text),
@@ -100,7 +116,10 @@ pub enum ExpandError {
         #[label("outside text")]
         span: Span,
     },
-    /// An expression that fails on its values, or whose value cannot stand where it is.
+    /// An expression has a value that cannot stand where it is, or none at all.
+    ///
+    /// A list inside of a word or in quotes, a condition that is neither true nor false, a filter
+    /// on the wrong kind of value.
     #[error("{message}")]
     #[diagnostic(code(pipe::expand::value))]
     Value {
@@ -113,7 +132,9 @@ pub enum ExpandError {
         #[help]
         help: Option<String>,
     },
-    /// A path that is none, or leads out of the workspace.
+    /// A path leads out of the workspace, is absolute, or cannot be what it is used as.
+    ///
+    /// Paths are relative to the pipeline's folder; `//x` is relative to the root.
     #[error("the path `{path}` {reason}")]
     #[diagnostic(
         code(pipe::expand::path),
@@ -130,7 +151,9 @@ pub enum ExpandError {
         #[label("this path")]
         span: Span,
     },
-    /// A glob that cannot be read.
+    /// A pattern cannot be read.
+    ///
+    /// See [files](language/files.md) for what patterns can say.
     #[error("{message}")]
     #[diagnostic(code(pipe::expand::glob))]
     Glob {
@@ -143,7 +166,9 @@ pub enum ExpandError {
         #[help]
         help: Option<String>,
     },
-    /// A dotenv file that is not there, cannot be read, or comes too late.
+    /// A dotenv file is not there, cannot be read, or would come too late.
+    ///
+    /// Such files are read before the first step runs, so no step can make one for another.
     #[error("the dotenv file `{path}` {reason}")]
     #[diagnostic(code(pipe::expand::env_file))]
     EnvFile {
@@ -158,7 +183,9 @@ pub enum ExpandError {
         #[help]
         help: String,
     },
-    /// A line of a dotenv file that cannot be read.
+    /// A line of a dotenv file cannot be read.
+    ///
+    /// The place is in that file.
     #[error("{message}")]
     #[diagnostic(code(pipe::expand::dotenv))]
     Dotenv {
@@ -171,7 +198,9 @@ pub enum ExpandError {
         #[help]
         help: &'static str,
     },
-    /// What looks like a variable to be filled in, in a dotenv file.
+    /// A value in a dotenv file looks as if something should be filled in.
+    ///
+    /// Other readers fill in `$NAME`; here the value is what stands in the file.
     #[error("{message}")]
     #[diagnostic(code(pipe::expand::dotenv_reference), severity(Warning))]
     DotenvReference {
@@ -216,7 +245,9 @@ pub enum ExpandError {
         #[label("everything is handed through")]
         span: Span,
     },
-    /// More combinations than allowed.
+    /// A matrix has more combinations than are allowed.
+    ///
+    /// They are counted before any is made. Where so many are meant, `max_instances` says so.
     #[error("the matrix of `{step}` has {count} combinations; more than {most} are refused")]
     #[diagnostic(
         code(pipe::expand::too_many),
@@ -233,7 +264,9 @@ pub enum ExpandError {
         #[label("multiplied with the other axes")]
         span: Span,
     },
-    /// A glob axis that makes no instance.
+    /// The glob of an axis matches no file, so the step has no instance.
+    ///
+    /// Globs see files that are there when the run starts, and nothing that a step makes.
     #[error("the axis `{axis}` matches no file, so `{step}` has no instance")]
     #[diagnostic(
         code(pipe::expand::empty_axis),
@@ -249,7 +282,9 @@ pub enum ExpandError {
         #[label("no file")]
         span: Span,
     },
-    /// A matrix of which `exclude` leaves nothing.
+    /// `exclude` leaves no instance of a step.
+    ///
+    /// A step that should not always run says so with `if`.
     #[error("`exclude` takes every instance of `{step}` away")]
     #[diagnostic(
         code(pipe::expand::empty_matrix),
@@ -264,7 +299,9 @@ pub enum ExpandError {
         #[label("with this, nothing is left")]
         span: Span,
     },
-    /// A name in `exclude` that is no axis.
+    /// `exclude` names something that is no axis.
+    ///
+    /// It can only name axes of its matrix.
     #[error("`{name}` is no axis of this matrix")]
     #[diagnostic(code(pipe::expand::unknown_axis))]
     UnknownAxis {
@@ -277,7 +314,10 @@ pub enum ExpandError {
         #[help]
         help: String,
     },
-    /// Something that only one of two keys may say, or that a key's value rules out.
+    /// One key rules another out.
+    ///
+    /// Such as an `output` that is a pattern, which a script cannot write to, or a variable that is
+    /// a secret and declared in `env` too.
     #[error("{message}")]
     #[diagnostic(code(pipe::expand::bad_key))]
     BadKey {
@@ -316,12 +356,16 @@ impl ExpandError {
         self.severity() == Some(miette::Severity::Warning)
     }
 
-    /// A value that is wrong, without more to say about it.
+    /// A value that is wrong: `message` is `what is wrong: what to do`.
     pub(super) fn value(message: String, span: Span) -> Self {
+        let (message, help) = match message.rsplit_once(": ") {
+            Some((message, help)) => (message.to_owned(), Some(help.to_owned())),
+            None => (message, None),
+        };
         Self::Value {
             message,
             span,
-            help: None,
+            help,
         }
     }
 }

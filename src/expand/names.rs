@@ -158,12 +158,15 @@ pub(super) fn refuse_outside(
     }
 }
 
+/// The help where a value from the command line does not fit.
+const KIND: &str = "a value on the command line is of the kind that is declared";
+
 /// A value from the command line: it takes the declared value's type.
 pub(super) fn typed_value(text: &str, declared: &Val, var: &str, span: Span) -> Expanded<Known> {
     let wrong = |message: &str, help: Option<&str>| ExpandError::Value {
-        message: format!("{var}={text}: {message}"),
+        message: format!("`{text}` cannot be the value of `{var}`: {message}"),
         span,
-        help: help.map(str::to_owned),
+        help: Some(help.unwrap_or(KIND).to_owned()),
     };
     let value = match (declared, text) {
         (Val::List(_), _) => {

@@ -12,7 +12,7 @@ use super::scope::{Reader, Scope};
 use super::template::Template;
 use super::value::Val;
 use crate::glob::{GlobError, Pattern};
-use crate::model::{self, CheckText, OutputText, Reference, Step, Written};
+use crate::model::{self, CheckText, Complaint, OutputText, Reference, Step, Written};
 use crate::parse::Text;
 use crate::path::{RelPath, to_bytes};
 use crate::source::{Span, Spanned};
@@ -128,7 +128,12 @@ fn time(
         Some(Written::Expression(text)) => text,
     };
     let duration = model::duration(&scope.text(text)?);
-    let duration = duration.map_err(|message| ExpandError::value(message, text.span));
+    let span = text.span;
+    let duration = duration.map_err(|Complaint { message, help }| ExpandError::Value {
+        message,
+        span,
+        help: Some(help),
+    });
     duration.map(Some)
 }
 
@@ -284,7 +289,7 @@ pub(super) fn glob_error(text: &str, error: &GlobError, span: Span) -> ExpandErr
         message => ExpandError::Glob {
             message: format!("`{text}`: {message}"),
             span,
-            help: error.help.clone(),
+            help: Some(error.help.clone()),
         },
     }
 }

@@ -93,7 +93,7 @@ fn expression(inner: &str, text: &Text, hole: usize) -> Result<Expression, Expan
     if trimmed.is_empty() {
         return Err(ExpandError::Syntax {
             message: "the expression is empty".to_owned(),
-            span,
+            span: text.hole_span(hole, 0, inner.len() + 5),
             help: Some("a literal `${{` is written `$${{`".to_owned()),
         });
     }

@@ -20,7 +20,7 @@ pub struct GlobError {
     /// Where in the text, in bytes.
     pub offset: usize,
     /// What to write instead.
-    pub help: Option<String>,
+    pub help: String,
 }
 
 impl GlobError {
@@ -28,12 +28,14 @@ impl GlobError {
         Self {
             message: message.into(),
             offset,
-            help: None,
+            help:
+                "`*` is any name, `**` any depth, `{a,b}` one of two; `\\` makes a character plain"
+                    .to_owned(),
         }
     }
 
     fn help(mut self, help: impl Into<String>) -> Self {
-        self.help = Some(help.into());
+        self.help = help.into();
         self
     }
 }

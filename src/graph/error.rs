@@ -9,7 +9,9 @@ use crate::source::Span;
 #[derive(Debug, Clone, PartialEq, Eq, Error, Diagnostic)]
 #[non_exhaustive]
 pub enum GraphError {
-    /// A reference to nothing.
+    /// A reference leads to nothing.
+    ///
+    /// There is no such step, target or pipeline; the help names what is close.
     #[error("there is no {what} `{name}`")]
     #[diagnostic(code(pipe::graph::unknown_reference))]
     Unknown {
@@ -24,7 +26,9 @@ pub enum GraphError {
         #[help]
         help: String,
     },
-    /// A target where only a step can stand.
+    /// A step needs a target.
+    ///
+    /// Targets are for people; steps need steps. The help lists those of the target.
     #[error("`{name}` is a target, and steps can only need steps")]
     #[diagnostic(code(pipe::graph::needs_target))]
     Target {
@@ -37,7 +41,10 @@ pub enum GraphError {
         #[help]
         help: String,
     },
-    /// A reference that no instance fits.
+    /// No instance of a step fits what is asked for.
+    ///
+    /// A value that no axis has, an axis that the step does not have, or two steps whose shared
+    /// axes never meet.
     #[error("no instance of `{step}` fits `{wanted}`")]
     #[diagnostic(code(pipe::graph::no_instance))]
     NoInstance {
@@ -52,7 +59,10 @@ pub enum GraphError {
         #[help]
         help: String,
     },
-    /// A command that names what its step reaches only through another one.
+    /// A command names a file that its step reaches only through another step.
+    ///
+    /// The file is no input of the step: when it changes, the step may not run again. Name its
+    /// maker in `needs`.
     #[error(
         "`{step}` names `{path}`, which `{maker}` makes, and needs `{maker}` only by way of others"
     )]
@@ -71,7 +81,10 @@ pub enum GraphError {
         #[help]
         help: String,
     },
-    /// Steps that need each other.
+    /// Steps need each other in a circle.
+    ///
+    /// Every edge of the circle is shown at the place where it is written: a `needs`, an `after`,
+    /// or a source that another step makes.
     #[error("steps that need each other: {circle}")]
     #[diagnostic(
         code(pipe::graph::cycle),
@@ -84,7 +97,10 @@ pub enum GraphError {
         #[label(collection, "needed here")]
         edges: Vec<LabeledSpan>,
     },
-    /// Two instances that make one path.
+    /// One path has two makers.
+    ///
+    /// Two steps of one target, or two instances of a step, write the same file. Both places are
+    /// shown.
     #[error("`{path}` is made twice: by `{first}` and by `{second}`")]
     #[diagnostic(code(pipe::graph::output_clash))]
     OutputClash {

@@ -71,7 +71,9 @@ pub struct Wanted {
 #[derive(Debug, Clone, PartialEq, Eq, Error, Diagnostic)]
 #[non_exhaustive]
 pub enum SelectError {
-    /// A name that nothing has.
+    /// The command line names something that does not exist.
+    ///
+    /// A target, step, pipeline, profile, axis or variable; the help names what is close.
     #[error("there is no {what} `{name}`")]
     #[diagnostic(code(pipe::select::unknown))]
     Unknown {
@@ -83,7 +85,9 @@ pub enum SelectError {
         #[help]
         help: String,
     },
-    /// No name, and no default.
+    /// Nothing was named, and there is no `default` target.
+    ///
+    /// `pipe run` alone runs the target `default` of the pipelines in scope.
     #[error("nothing to run: there is no `default` target here")]
     #[diagnostic(code(pipe::select::no_default))]
     NoDefault {
@@ -91,7 +95,9 @@ pub enum SelectError {
         #[help]
         help: String,
     },
-    /// A reference that cannot be read.
+    /// A word on the command line is no reference.
+    ///
+    /// It is written as in `needs`.
     #[error("{message}")]
     #[diagnostic(
         code(pipe::select::bad_reference),
@@ -101,7 +107,9 @@ pub enum SelectError {
         /// What is wrong.
         message: String,
     },
-    /// A target that leads back to itself.
+    /// Targets list each other in a circle.
+    ///
+    /// Each place is shown.
     #[error("targets that list each other: {circle}")]
     #[diagnostic(
         code(pipe::select::target_circle),
@@ -114,9 +122,14 @@ pub enum SelectError {
         #[label(collection, "listed here")]
         places: Vec<LabeledSpan>,
     },
-    /// A step that is not to be asked for.
+    /// The command line names a step that is internal.
+    ///
+    /// `internal: true` is for steps that only other steps use.
     #[error("`{name}` is internal: other steps use it, and it cannot be asked for")]
-    #[diagnostic(code(pipe::select::internal))]
+    #[diagnostic(
+        code(pipe::select::internal),
+        help("run a step that needs it, or take `internal` away from it")
+    )]
     Internal {
         /// The step.
         name: String,

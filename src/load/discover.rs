@@ -10,9 +10,9 @@ use indexmap::map::Entry;
 use super::root::has_pipelines;
 use super::templates::{Found, Id, Templates};
 use super::{ENDINGS, LoadError, Loaded, foreign, root};
-use crate::glob::{Ignore, Pattern, Want, list};
+use crate::glob::{GlobError, Ignore, Pattern, Want, list};
 use crate::model::{Lowered, ModelError, Place, lower};
-use crate::parse::{self, ParseError, PipelineDoc};
+use crate::parse::{self, ParseError, PipelineDoc, Text};
 use crate::path::{RelPath, to_text};
 use crate::source::SourceFile;
 
@@ -219,11 +219,8 @@ impl Loader {
             match Pattern::parse(&RelPath::root(), pattern) {
                 Ok(pattern) => kind.push(pattern),
                 Err(error) => {
-                    let message = error.to_string();
-                    self.loaded.load.push(LoadError::BadPattern {
-                        message,
-                        span: text.span,
-                    });
+                    let error = bad_pattern(&text, &error);
+                    self.loaded.load.push(error);
                 }
             }
         }
@@ -244,11 +241,8 @@ impl Loader {
             match Ignore::new(&[&text.text]) {
                 Ok(_) => kept.push(text.text),
                 Err(error) => {
-                    let message = error.to_string();
-                    self.loaded.load.push(LoadError::BadPattern {
-                        message,
-                        span: text.span,
-                    });
+                    let error = bad_pattern(&text, &error);
+                    self.loaded.load.push(error);
                 }
             }
         }
@@ -416,4 +410,13 @@ fn read_regular(path: &Path) -> std::io::Result<Vec<u8>> {
         .take(LARGEST)
         .read_to_end(&mut bytes)?;
     Ok(bytes)
+}
+
+/// A pattern of the workspace that cannot be read.
+fn bad_pattern(text: &Text, error: &GlobError) -> LoadError {
+    LoadError::BadPattern {
+        message: format!("`{}`: {}", text.text, error.message),
+        span: text.span,
+        help: error.help.clone(),
+    }
 }

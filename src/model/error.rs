@@ -5,11 +5,31 @@ use thiserror::Error;
 
 use crate::source::Span;
 
+/// Why a text cannot be read as what it should be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Complaint {
+    /// What is wrong.
+    pub message: String,
+    /// What to write.
+    pub help: String,
+}
+
+impl Complaint {
+    /// `message`, and `help` against it.
+    pub(super) fn new(message: String, help: impl Into<String>) -> Self {
+        let help = help.into();
+        Self { message, help }
+    }
+}
+
 /// An error in the meaning of one pipeline file.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Error, Diagnostic)]
 #[non_exhaustive]
 pub enum ModelError {
-    /// A name with characters that names cannot have.
+    /// A name has characters that names cannot have.
+    ///
+    /// Names stand on the command line and in references, where `:`, `@`, `=` and spaces have a
+    /// meaning.
     #[error("`{name}` cannot be the name of {what}")]
     #[diagnostic(
         code(pipe::model::bad_name),
@@ -18,13 +38,15 @@ pub enum ModelError {
     BadName {
         /// The name.
         name: String,
-        /// What is named.
+        /// What is named, with its article.
         what: &'static str,
         /// Where.
         #[label("this name")]
         span: Span,
     },
-    /// A file without `name:`, whose place does not make a name.
+    /// A file without `name:` stands at a place that makes no name.
+    ///
+    /// Without `name:` a pipeline is called as its file or folder is.
     #[error("`{name}` cannot be the name of a pipeline")]
     #[diagnostic(
         code(pipe::model::bad_place_name),
@@ -39,7 +61,9 @@ pub enum ModelError {
         #[label("this file has no `name:`")]
         span: Span,
     },
-    /// A duration, size, number or word that cannot be read.
+    /// A duration, size, number, word or pattern cannot be read.
+    ///
+    /// The help shows how it is written.
     #[error("{message}")]
     #[diagnostic(code(pipe::model::bad_value))]
     BadValue {
@@ -50,9 +74,12 @@ pub enum ModelError {
         span: Span,
         /// What to do.
         #[help]
-        help: Option<String>,
+        help: String,
     },
-    /// A reference that cannot be read.
+    /// A reference to a step or target cannot be read.
+    ///
+    /// `build` is a step of this pipeline, `api:build` of another, `build@os=linux` one instance,
+    /// `api:` the default target of a pipeline.
     #[error("{message}")]
     #[diagnostic(
         code(pipe::model::bad_reference),
@@ -65,7 +92,9 @@ pub enum ModelError {
         #[label("in this reference")]
         span: Span,
     },
-    /// One name for a step and a target.
+    /// A step and a target of one pipeline have one name.
+    ///
+    /// `pipe run NAME` could mean both. Both places are shown.
     #[error("`{name}` is both a step and a target")]
     #[diagnostic(
         code(pipe::model::step_and_target),
@@ -81,7 +110,9 @@ pub enum ModelError {
         #[label("the step")]
         step: Span,
     },
-    /// Two pipelines of one name.
+    /// Two pipelines have one name.
+    ///
+    /// A name comes from `name:` or from the folder or file. Both places are shown.
     #[error("two pipelines are called `{name}`")]
     #[diagnostic(
         code(pipe::model::duplicate_pipeline),
@@ -97,7 +128,9 @@ pub enum ModelError {
         #[label("the other is here")]
         second: Span,
     },
-    /// A `workspace:` key elsewhere than in the root's file.
+    /// The key `workspace` stands in a file that is not the root's.
+    ///
+    /// A folder of its own root cannot be a member of another workspace at the same time.
     #[error("`workspace` can only stand in the root's `pipe.yaml`")]
     #[diagnostic(
         code(pipe::model::workspace_in_member),
@@ -110,7 +143,9 @@ pub enum ModelError {
         #[label("not here")]
         span: Span,
     },
-    /// A profile that a target names and its pipeline lacks.
+    /// A target asks for a profile that its pipeline does not have.
+    ///
+    /// Profiles belong to pipelines: each has those under its own `profiles:`.
     #[error("this pipeline has no profile `{name}`")]
     #[diagnostic(code(pipe::model::unknown_profile))]
     UnknownProfile {
@@ -123,7 +158,9 @@ pub enum ModelError {
         #[help]
         help: String,
     },
-    /// A check that does not say what is looked at, or says two things.
+    /// A check of `requires` or `verify` does not say what is looked at, or says two things.
+    ///
+    /// Exactly one of its keys is the subject; the others say what must be true of it.
     #[error("{message}")]
     #[diagnostic(
         code(pipe::model::bad_check),
@@ -138,7 +175,9 @@ pub enum ModelError {
         #[label("in this check")]
         span: Span,
     },
-    /// Axis or step keys that clash with each other.
+    /// Keys of a step do not go together.
+    ///
+    /// Such as `outputs` without `run`, or an axis without values.
     #[error("{message}")]
     #[diagnostic(code(pipe::model::bad_step))]
     BadStep {

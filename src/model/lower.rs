@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use indexmap::IndexMap;
 
-use super::error::ModelError;
+use super::error::{Complaint, ModelError};
 use super::name::NameKind;
 use super::pipeline::{Pipeline, Profile, Settings, Target, Vars};
 use super::reference::Reference;
@@ -124,7 +124,8 @@ impl Lowering {
             return place.dir.clone();
         };
         RelPath::resolve(&place.dir, dir.value.text.as_bytes()).unwrap_or_else(|error| {
-            self.bad_value(format!("`{}` {error}", dir.value.text), dir.span, None);
+            let help = "a pipeline's folder is in the workspace: `//x` is `x` in its root";
+            self.bad_value(format!("`{}` {error}", dir.value.text), dir.span, help);
             place.dir.clone()
         })
     }
@@ -197,7 +198,7 @@ impl Lowering {
     fn targets(&mut self, document: &PipelineDoc) -> IndexMap<String, Target> {
         entries(document.targets.as_ref())
             .map(|(name, doc)| {
-                let name = self.name(&name.value, name.span, NameKind::Step);
+                let name = self.name(&name.value, name.span, NameKind::Target);
                 (name.value.clone(), self.target(name.span, &doc.value))
             })
             .collect()
@@ -254,7 +255,7 @@ impl Lowering {
                 self.bad_value(
                     format!("`{}` cannot be the name of a variable", name.value),
                     name.span,
-                    None,
+                    "names of variables are not empty and have no `=` in them",
                 );
                 continue;
             }
@@ -273,7 +274,7 @@ impl Lowering {
                 default: default.clone(),
             },
             EnvDoc::FromCaller { from, .. } => {
-                let help = Some("the only place to take a variable from is `caller`".to_owned());
+                let help = "the only place to take a variable from is `caller`";
                 self.bad_value(
                     format!("`{}` is no place to take a variable from", from.text),
                     from.span,
@@ -308,7 +309,8 @@ impl Lowering {
         }
     }
 
-    fn bad_value(&mut self, message: String, span: Span, help: Option<String>) {
+    fn bad_value(&mut self, message: String, span: Span, help: impl Into<String>) {
+        let help = help.into();
         self.errors.push(ModelError::BadValue {
             message,
             span,
@@ -320,7 +322,7 @@ impl Lowering {
     fn written<T>(
         &mut self,
         text: Option<&Spanned<Text>>,
-        read: impl Fn(&str) -> Result<T, String>,
+        read: impl Fn(&str) -> Result<T, Complaint>,
     ) -> Option<Written<T>> {
         match text {
             Some(text) if text.value.text.contains("${{") => {
@@ -334,11 +336,11 @@ impl Lowering {
     fn read<T>(
         &mut self,
         text: Option<&Spanned<Text>>,
-        read: impl Fn(&str) -> Result<T, String>,
+        read: impl Fn(&str) -> Result<T, Complaint>,
     ) -> Option<T> {
         let text = text?;
         read(&text.value.text)
-            .map_err(|message| self.bad_value(message, text.span, None))
+            .map_err(|Complaint { message, help }| self.bad_value(message, text.span, help))
             .ok()
     }
 }

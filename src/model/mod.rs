@@ -11,7 +11,7 @@ mod quantity;
 mod reference;
 mod step;
 
-pub use error::ModelError;
+pub use error::{Complaint, ModelError};
 pub use lower::{Lowered, Place, lower};
 pub use name::NameKind;
 pub use pipeline::{Pipeline, Profile, Settings, Target, Vars, Workspace};

@@ -5,8 +5,10 @@
 pub enum NameKind {
     /// A pipeline; may hold `/`.
     Pipeline,
-    /// A step or a target: they share one name space.
+    /// A step.
     Step,
+    /// A target: it shares one name space with steps.
+    Target,
     /// A profile.
     Profile,
     /// A matrix axis.
@@ -19,6 +21,7 @@ impl NameKind {
         match self {
             Self::Pipeline => "a pipeline",
             Self::Step => "a step",
+            Self::Target => "a target",
             Self::Profile => "a profile",
             Self::Axis => "an axis",
         }

@@ -2,15 +2,18 @@
 
 use std::time::Duration;
 
+use super::error::Complaint;
+
 /// Reads `500ms`, `60s`, `10m`, `1h30m`, `2d`.
 ///
 /// # Errors
 ///
-/// A sentence fragment that says what is wrong; a bare number gets both of its readings.
-pub fn duration(text: &str) -> Result<Duration, String> {
+/// What is wrong; a bare number gets both of its readings.
+pub fn duration(text: &str) -> Result<Duration, Complaint> {
     if text.parse::<f64>().is_ok() {
-        return Err(format!(
-            "`{text}` has no unit: write `{text}s` for seconds or `{text}m` for minutes"
+        return Err(Complaint::new(
+            format!("`{text}` has no unit"),
+            format!("write `{text}s` for seconds or `{text}m` for minutes"),
         ));
     }
     let mut total = Duration::ZERO;
@@ -34,17 +37,21 @@ pub fn duration(text: &str) -> Result<Duration, String> {
 /// # Errors
 ///
 /// As [`duration`].
-pub fn limit(text: &str) -> Result<Duration, String> {
+pub fn limit(text: &str) -> Result<Duration, Complaint> {
     match duration(text) {
-        Ok(Duration::ZERO) => Err(format!(
-            "`{text}` is no time at all; without the key there is no limit"
+        Ok(Duration::ZERO) => Err(Complaint::new(
+            format!("`{text}` is no time at all"),
+            "without the key there is no limit",
         )),
         result => result,
     }
 }
 
-fn not_a_duration(text: &str) -> String {
-    format!("`{text}` is not a duration: write it like `500ms`, `60s`, `10m` or `1h30m`")
+fn not_a_duration(text: &str) -> Complaint {
+    Complaint::new(
+        format!("`{text}` is not a duration"),
+        "write it like `500ms`, `60s`, `10m` or `1h30m`",
+    )
 }
 
 /// Splits `10m5s` into `10`, `m`, `5s`.
@@ -73,11 +80,12 @@ fn part(number: u64, unit: &str) -> Option<Duration> {
 ///
 /// # Errors
 ///
-/// A sentence fragment that says what is wrong.
-pub fn size(text: &str) -> Result<u64, String> {
+/// What is wrong.
+pub fn size(text: &str) -> Result<u64, Complaint> {
     let wrong = || {
-        format!(
-            "`{text}` is not a size: write it like `512`, `40kB`, `40MB` (10^6) or `40MiB` (2^20)"
+        Complaint::new(
+            format!("`{text}` is not a size"),
+            "write it like `512`, `40kB`, `40MB` (10^6) or `40MiB` (2^20)",
         )
     };
     let digits = text
@@ -127,6 +135,7 @@ mod tests {
         assert!(
             duration("10")
                 .unwrap_err()
+                .help
                 .contains("`10s` for seconds or `10m`")
         );
     }

@@ -94,6 +94,8 @@ pub(super) trait Document: Default {
     const OTHERS_IGNORED: bool = false;
     /// Other keys than its own get a warning.
     const OTHERS_WARNED: bool = false;
+    /// With an error in it there is none: its keys say something only together.
+    const WHOLE: bool = false;
 
     /// Decodes `node` into the field `key`; `false` if there is none.
     fn set(&mut self, key: &str, node: Node<'_>, cx: &mut Cx<'_>) -> bool;
@@ -101,7 +103,7 @@ pub(super) trait Document: Default {
 
 /// Decodes a map whose keys are fixed words.
 pub(super) fn decode_document<D: Document>(node: Node<'_>, cx: &mut Cx<'_>) -> Option<D> {
-    let mut document = D::default();
+    let (mut document, errors) = (D::default(), cx.errors.len());
     match node.value {
         NodeValue::Map(entries) => {
             for (key, value) in entries {
@@ -111,7 +113,7 @@ pub(super) fn decode_document<D: Document>(node: Node<'_>, cx: &mut Cx<'_>) -> O
             }
         }
         NodeValue::Null if D::MAY_BE_EMPTY => {}
-        NodeValue::Scalar(_) if D::KEYS.contains(&"run") => {
+        NodeValue::Scalar(_) if D::KEYS.contains(&"run") && !D::OTHERS_WARNED => {
             let help = format!(
                 "a command is written `{{ run: ... }}` where {} stands",
                 D::PLACE
@@ -120,8 +122,8 @@ pub(super) fn decode_document<D: Document>(node: Node<'_>, cx: &mut Cx<'_>) -> O
         }
         _ => cx.wrong_type("a map", &node, map_help(&node)),
     }
-    // Also after an error: the name exists, and what refers to it is not wrong as well.
-    Some(document)
+    // Mostly also after an error: the name exists, and what refers to it is not wrong as well.
+    (!D::WHOLE || cx.errors.len() == errors).then_some(document)
 }
 
 /// Records a key that the document does not have, where it should have none.
@@ -138,10 +140,13 @@ fn other_key<D: Document>(key: &Key<'_>, cx: &mut Cx<'_>) {
     }
 }
 
-/// What to write instead of nothing where a map is wanted.
-fn map_help(node: &Node<'_>) -> Option<String> {
-    let null = matches!(node.value, NodeValue::Null);
-    null.then(|| "write `{}` for a map without keys, or remove the line".to_owned())
+/// What to write where a map is wanted.
+fn map_help(node: &Node<'_>) -> String {
+    match node.value {
+        NodeValue::Null => "write `{}` for a map without keys, or remove the line",
+        _ => "a map has a line `key: value` for each of its entries",
+    }
+    .to_owned()
 }
 
 /// The key of a field: its name, or the word after `as`.
@@ -258,7 +263,7 @@ impl<T: Decode> Decode for List<T> {
                     .collect(),
             )),
             NodeValue::Null => {
-                let help = "write `[]` for an empty list, or remove the line".to_owned();
+                let help = "remove the line, or give it a value; an empty list is `[]`".to_owned();
                 cx.wrong_type("a list", &node, help);
                 None
             }
@@ -336,7 +341,7 @@ impl Decode for bool {
         let help = match node.text() {
             Some("true" | "yes" | "on" | "y") => Some("write `true`, without quotes".to_owned()),
             Some("false" | "no" | "off" | "n") => Some("write `false`, without quotes".to_owned()),
-            _ => None,
+            _ => Some("write one of the two".to_owned()),
         };
         cx.wrong_type("`true` or `false`", &node, help);
         None
@@ -352,7 +357,7 @@ impl Decode for u64 {
             .and_then(|text| text.parse().ok())
             .filter(|number| *number > 0);
         if number.is_none() {
-            let help = node.text().and_then(number_help);
+            let help = number_help(node.text().unwrap_or_default());
             cx.wrong_type("a positive whole number", &node, help);
         }
         number
@@ -360,10 +365,12 @@ impl Decode for u64 {
 }
 
 /// The number that `text` is but for its quotes or `_` between its digits.
-fn number_help(text: &str) -> Option<String> {
+fn number_help(text: &str) -> String {
     let digits: String = text.chars().filter(|character| *character != '_').collect();
-    let number = digits.parse::<u64>().ok().filter(|number| *number > 0)?;
-    Some(format!("write `{number}`"))
+    match digits.parse::<u64>() {
+        Ok(number) if number > 0 => format!("write `{number}`"),
+        _ => "write digits alone, such as `4`".to_owned(),
+    }
 }
 
 /// Records that `node` is no text. Where it became something else by a colon or a `#`, the help
@@ -372,7 +379,9 @@ pub(super) fn wrong_text(node: &Node<'_>, cx: &mut Cx<'_>) {
     let help = match &node.value {
         NodeValue::Map(entries) => entries
             .first()
-            .and_then(|(key, _)| traps::colon_made_a_map(cx.sources.file(key.span)?, key.span)),
+            .and_then(|(key, _)| traps::colon_made_a_map(cx.sources.file(key.span)?, key.span))
+            .or_else(|| Some("one value stands here, without keys of its own".to_owned())),
+        NodeValue::Seq(_) => Some("one value stands here, without brackets or `-`".to_owned()),
         NodeValue::Null => (cx.sources.file(node.span))
             .and_then(|file| traps::comment_took_the_value(file, node.span))
             .or_else(|| Some("write `\"\"` for empty text, or remove the line".to_owned())),

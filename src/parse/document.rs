@@ -260,7 +260,7 @@ document! {
 document! {
     /// Something that must hold. `file`, `run`, `http`, `tcp`, `env` and `tool` say what is looked
     /// at, the other keys what must be true of it.
-    pub struct CheckDoc("a check") {
+    pub struct CheckDoc("a check", WHOLE) {
         /// A file that must exist.
         file: Text,
         /// The smallest size that `file` may have (`1kB`, `4MiB`).

@@ -11,7 +11,10 @@ use crate::source::Span;
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Error, Diagnostic)]
 #[non_exhaustive]
 pub enum ParseError {
-    /// The text is no YAML.
+    /// The text is not YAML.
+    ///
+    /// The place is where it could not be read any further; the mistake is there or on the line
+    /// before. Nothing else of the file is looked at until it is put right.
     #[error("{what}")]
     #[diagnostic(code(pipe::parse::syntax))]
     Syntax {
@@ -24,7 +27,10 @@ pub enum ParseError {
         #[help]
         help: Option<String>,
     },
-    /// A value that YAML reads as something else unless it is quoted.
+    /// A value needs quotes, because YAML reads it as something else.
+    ///
+    /// A leading `*`, `@`, `%` or backtick, a `: ` inside, `${{` between brackets: the help shows
+    /// the line with its quotes.
     #[error("{what}")]
     #[diagnostic(code(pipe::parse::quote))]
     NeedsQuotes {
@@ -37,7 +43,9 @@ pub enum ParseError {
         #[help]
         help: String,
     },
-    /// A tab where YAML takes spaces only.
+    /// A line is indented with a tab.
+    ///
+    /// YAML takes spaces only. The help shows the line with as many as are likely meant.
     #[error("a tab in the indentation: YAML takes spaces only")]
     #[diagnostic(code(pipe::parse::tab))]
     Tab {
@@ -48,7 +56,9 @@ pub enum ParseError {
         #[help]
         help: String,
     },
-    /// A quote or bracket without its end.
+    /// A quote or a bracket has no end.
+    ///
+    /// Shown are the place where it was opened and, if that is another, where it was noticed.
     #[error("`{open}` is never closed")]
     #[diagnostic(code(pipe::parse::unclosed))]
     Unclosed {
@@ -64,7 +74,9 @@ pub enum ParseError {
         #[help]
         help: String,
     },
-    /// One key twice in one map.
+    /// A key is written twice in one map.
+    ///
+    /// Other readers of YAML let the last one win, in silence. Both places are shown.
     #[error("key `{key}` is written twice")]
     #[diagnostic(
         code(pipe::parse::duplicate_key),
@@ -80,7 +92,9 @@ pub enum ParseError {
         #[label("again here")]
         second: Span,
     },
-    /// A key that is a map or a list, or nothing.
+    /// A key is not text.
+    ///
+    /// A list, a map or nothing cannot be a key.
     #[error("a key must be text, found {found}")]
     #[diagnostic(code(pipe::parse::key))]
     KeyNotText {
@@ -93,7 +107,9 @@ pub enum ParseError {
         #[help]
         help: Option<String>,
     },
-    /// A tag outside YAML's core schema.
+    /// A value starts with `!`, which YAML reads as a tag.
+    ///
+    /// Entries that take something away, such as `!src/gen/**`, need quotes.
     #[error("unknown tag `{tag}`")]
     #[diagnostic(code(pipe::parse::tag))]
     UnknownTag {
@@ -106,7 +122,10 @@ pub enum ParseError {
         #[help]
         help: String,
     },
-    /// An alias that cannot be followed.
+    /// An alias `*name` cannot be followed.
+    ///
+    /// There is no `&name` before it, or it stands inside of what it would repeat. A glob that
+    /// starts with `*` needs quotes.
     #[error("{what}")]
     #[diagnostic(code(pipe::parse::alias))]
     Alias {
@@ -119,7 +138,9 @@ pub enum ParseError {
         #[help]
         help: Option<String>,
     },
-    /// A merge key with something that cannot be merged.
+    /// A merge key `<<` is given something that is not a map.
+    ///
+    /// It takes a map, or a list of maps, mostly by way of aliases.
     #[error("`<<` merges maps, found {found}")]
     #[diagnostic(
         code(pipe::parse::merge),
@@ -128,11 +149,16 @@ pub enum ParseError {
     Merge {
         /// What was found.
         found: &'static str,
-        /// Where.
+        /// The `<<`.
+        #[label("merged here")]
+        key: Span,
+        /// What was to be merged.
         #[label("not a map")]
         span: Span,
     },
-    /// A second document in the file.
+    /// The file holds a second document.
+    ///
+    /// One file is one pipeline; `---` begins another one.
     #[error("a second document: one file is one pipeline")]
     #[diagnostic(
         code(pipe::parse::documents),
@@ -143,7 +169,9 @@ pub enum ParseError {
         #[label("the second document starts here")]
         span: Span,
     },
-    /// A `%` directive.
+    /// The file starts with a `%` directive.
+    ///
+    /// Directives are of no use in a pipeline file and are not taken.
     #[error("YAML directives are not taken")]
     #[diagnostic(
         code(pipe::parse::directive),
@@ -154,7 +182,10 @@ pub enum ParseError {
         #[label("a directive")]
         span: Span,
     },
-    /// A budget is used up.
+    /// The file is larger or deeper than any pipeline needs.
+    ///
+    /// Aliases that repeat aliases can make a few lines fill the memory; such files are refused
+    /// instead of read.
     #[error("the file {what}")]
     #[diagnostic(
         code(pipe::parse::budget),
@@ -169,7 +200,10 @@ pub enum ParseError {
         #[label("here")]
         span: Span,
     },
-    /// A key that does not exist at this place.
+    /// A key does not exist at this place.
+    ///
+    /// It is misspelt, belongs to another place, or is another tool's word for something; the help
+    /// says which.
     #[error("unknown key `{key}` in {place}")]
     #[diagnostic(code(pipe::parse::unknown_key))]
     UnknownKey {
@@ -184,7 +218,9 @@ pub enum ParseError {
         #[help]
         help: Option<String>,
     },
-    /// A key of another system's file that nothing is made of.
+    /// A key of another system's build section is not read.
+    ///
+    /// What it asks for does not happen here. The build goes on without it.
     #[error("`{key}` in {place} is not read")]
     #[diagnostic(code(pipe::parse::key_not_read), severity(Warning))]
     KeyNotRead {
@@ -199,7 +235,10 @@ pub enum ParseError {
         #[help]
         help: String,
     },
-    /// A value of the wrong shape.
+    /// A value has the wrong shape.
+    ///
+    /// Text is wanted and a list found, or a number and text. Mostly a mistake in indentation, or
+    /// quotes too many or too few.
     #[error("{wanted} wanted, found {found}")]
     #[diagnostic(code(pipe::parse::wrong_type))]
     WrongType {
@@ -214,7 +253,9 @@ pub enum ParseError {
         #[help]
         help: Option<String>,
     },
-    /// A `null` that removes nothing.
+    /// `null` removes an inherited entry, but nothing is inherited under this name.
+    ///
+    /// See `extends` in [targets and sharing](language/targets.md).
     #[error("`{key}` is not inherited, so there is nothing to remove")]
     #[diagnostic(code(pipe::parse::nothing_to_remove))]
     NothingToRemove {
@@ -227,7 +268,9 @@ pub enum ParseError {
         #[help]
         help: String,
     },
-    /// Keys that do not make up a value: one too few, or two that exclude each other.
+    /// The keys of a map do not make up a value.
+    ///
+    /// One is missing that the others need, or two exclude each other.
     #[error("{what}")]
     #[diagnostic(code(pipe::parse::value))]
     Value {
@@ -254,7 +297,7 @@ impl ParseError {
             | Self::KeyNotText { span, .. }
             | Self::UnknownTag { span, .. }
             | Self::Alias { span, .. }
-            | Self::Merge { span, .. }
+            | Self::Merge { key: span, .. }
             | Self::Documents { span }
             | Self::Directive { span }
             | Self::Budget { span, .. }

@@ -41,8 +41,8 @@ const LATER: &[&str] = &["depfile", "durability", "max_age", "max_size"];
 
 /// Longer words have no lookalikes, and comparing them costs.
 const MAX_WORD: usize = 40;
-/// Up to this many keys are listed when nothing looks like the unknown one.
-const MAX_LISTED: usize = 8;
+/// A place with more keys than this is one of the large ones.
+const FEW: usize = 8;
 
 /// What may have been meant by `word`, where the keys are `keys`.
 pub(super) fn help(word: &str, keys: &[&str]) -> Option<String> {
@@ -53,7 +53,7 @@ pub(super) fn help(word: &str, keys: &[&str]) -> Option<String> {
         .or_else(|| elsewhere(word, keys))
         .or_else(|| later(word))
         .or_else(|| similar(word, keys))
-        .or_else(|| listed(keys))
+        .or_else(|| Some(listed(keys)))
 }
 
 fn translated(word: &str, keys: &[&str]) -> Option<String> {
@@ -64,13 +64,14 @@ fn translated(word: &str, keys: &[&str]) -> Option<String> {
 
 /// Where the large sets of keys have `word`.
 fn elsewhere(word: &str, keys: &[&str]) -> Option<String> {
-    if keys.len() <= MAX_LISTED {
+    if keys.len() <= FEW {
         return None;
     }
     let places = [
         (StepDoc::PLACE, StepDoc::KEYS),
         (WorkspaceDoc::PLACE, WorkspaceDoc::KEYS),
         (PipelineDoc::PLACE, PipelineDoc::KEYS),
+        ("a target", &["steps", "profile"]),
     ];
     let (place, _) = places.into_iter().find(|(_, keys)| keys.contains(&word))?;
     Some(format!("`{word}` is a key of {place}"))
@@ -90,9 +91,8 @@ fn similar(word: &str, keys: &[&str]) -> Option<String> {
     Some(format!("did you mean `{key}`?"))
 }
 
-fn listed(keys: &[&str]) -> Option<String> {
-    let few = keys.len() <= MAX_LISTED;
-    few.then(|| format!("the keys here are {}", suggest::listing(keys)))
+fn listed(keys: &[&str]) -> String {
+    format!("the keys here are {}", suggest::listing(keys))
 }
 
 #[cfg(test)]
@@ -120,7 +120,11 @@ mod tests {
             step("steps").as_deref(),
             Some("`steps` is a key of a pipeline file")
         );
-        assert_eq!(step("zzz"), None);
+        assert!(step("zzz").is_some_and(|help| help.starts_with("the keys here are `")));
+        assert_eq!(
+            step("profile").as_deref(),
+            Some("`profile` is a key of a target")
+        );
         assert!(step("depfile").is_some_and(|help| help.contains("does not have it yet")));
         assert!(step("timeout-minutes").is_some_and(|help| help.contains("`timeout: 10m`")));
         assert_eq!(

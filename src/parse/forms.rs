@@ -25,7 +25,7 @@ document! {
         { "required": ["from"] },
         { "required": ["unset"], "not": { "required": ["default"] } },
     ]))]
-    struct EnvForm("a variable") {
+    struct EnvForm("a variable", WHOLE) {
         /// `caller`: the value that the variable has where pipe was started; part of the key.
         #[schemars(extend("const" = "caller"))]
         from: Text,
@@ -435,7 +435,11 @@ impl Decode for Whole {
             .filter(digits)
             .and_then(|text| text.parse().ok());
         if number.is_none() {
-            cx.wrong_type("a whole number", &node, None);
+            cx.wrong_type(
+                "a whole number",
+                &node,
+                "write digits alone, such as `2`".to_owned(),
+            );
         }
         number.map(Self)
     }

@@ -109,12 +109,37 @@ fn tab(file: &SourceFile, stop: &Stop) -> Option<ParseError> {
         .chain(next)
         .find(|line| line.indentation().contains('\t'))?;
     let tab = line.start + line.indentation().find('\t')?;
-    let spaces = line.indentation().replace('\t', "  ");
-    let corrected = traps::short(line.text.trim());
+    let spaces = " ".repeat(indented(file, line));
+    let corrected = traps::shown(line.text.trim());
     Some(ParseError::Tab {
         span: file.span(tab..tab + 1),
         help: format!("with spaces: `{spaces}{corrected}`"),
     })
+}
+
+/// How many spaces may be meant by the tabs before a line. The lines above have none: the parser
+/// stops at the first.
+fn indented<'a>(file: &'a SourceFile, line: Line<'a>) -> usize {
+    let Some(above) = line.before(file) else {
+        return 0;
+    };
+    let width = |line: Line<'_>| line.indentation().len();
+    let mut levels = vec![width(above)];
+    let before = |line: &Line<'a>| line.before(file);
+    for outer in std::iter::successors(Some(above), before) {
+        if levels.last().is_some_and(|level| width(outer) < *level) {
+            levels.push(width(outer));
+        }
+    }
+    levels.reverse();
+    if above.text.trim_end().ends_with(':') {
+        levels.push(width(above) + 2);
+    }
+    let tabs = line.indentation().matches('\t').count();
+    // Where other lines have tabs too, each is a level; one alone is as deep as it can be.
+    let others = file.text()[line.end()..].contains("\n\t");
+    let level = if others { tabs } else { levels.len() };
+    levels[level.min(levels.len() - 1)]
 }
 
 fn open_quote(file: &SourceFile, stop: &Stop) -> Option<ParseError> {
@@ -443,13 +468,14 @@ fn unknown(file: &SourceFile, stop: &Stop) -> ParseError {
         }
         _ => fragment(&stop.what),
     };
-    let help = what.starts_with("a control").then(|| {
-        "in double quotes it can be written as an escape, such as `\\t` or `\\x1b`".to_owned()
-    });
+    let help = match what.starts_with("a control") {
+        true => "in double quotes it can be written as an escape, such as `\\t` or `\\x1b`",
+        false => "the file cannot be read any further: look at this line and the one above it",
+    };
     ParseError::Syntax {
         what,
         span: file.span(stop.at..end),
-        help,
+        help: Some(help.to_owned()),
     }
 }
 
@@ -572,7 +598,7 @@ mod tests {
         ),
         (
             "steps:\n  a:\n    dir: x\n\trun: y\n",
-            "a tab in the indentation: YAML takes spaces only | \t | with spaces: `  run: y`",
+            "a tab in the indentation: YAML takes spaces only | \t | with spaces: `    run: y`",
         ),
         (
             "env: { A: ${{ x }}, B: \"b\", C: c${{ d[\"e\"] }} }\n",

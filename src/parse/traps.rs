@@ -204,7 +204,7 @@ pub(super) fn alias_in_itself(file: &SourceFile, range: Range<usize>) -> ParseEr
     ParseError::Alias {
         what,
         span: file.span(range),
-        help: None,
+        help: Some("an alias repeats what is complete before it: write the value out".to_owned()),
     }
 }
 
@@ -236,7 +236,12 @@ pub(super) fn key_not_text(file: &SourceFile, found: &'static str, span: Span) -
     let text = file.text();
     let braces = start > 0 && text.as_bytes()[start - 1..].starts_with(b"{{");
     if !braces {
-        let help = (found != "nothing").then(|| "as text it is quoted".to_owned());
+        let help = match &text[start..(span.end - file.base()) as usize] {
+            "~" => "as text it is quoted: `\"~\"`".to_owned(),
+            "" => "write the key in front of the `:`".to_owned(),
+            _ => "a list or map cannot be a key; as text it is quoted".to_owned(),
+        };
+        let help = Some(help);
         return ParseError::KeyNotText { found, span, help };
     }
     let start = start - 1;

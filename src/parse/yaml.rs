@@ -298,8 +298,8 @@ impl<'a> Builder<'a> {
         }
         self.refuse_duplicates(&mut entries);
         if let Some(at) = entries.iter().position(|(key, _)| key.merges) {
-            let (_, node) = entries.remove(at);
-            self.merge(&mut entries, node);
+            let (key, node) = entries.remove(at);
+            self.merge(&mut entries, key.span, node);
         }
         NodeValue::Map(entries)
     }
@@ -322,7 +322,10 @@ impl<'a> Builder<'a> {
     }
 
     /// Adds the entries of the maps in `node` whose keys are not there yet.
-    fn merge(&mut self, entries: &mut Vec<Entry<'a>>, node: Node<'a>) {
+    fn merge(&mut self, entries: &mut Vec<Entry<'a>>, key: Span, node: Node<'a>) {
+        // Through an alias: one mistake, however many items the list at its anchor has.
+        let mut told = false;
+        let is_alias = node.span.start < key.start;
         let maps = match node.value {
             NodeValue::Seq(items) => items,
             _ => vec![node],
@@ -337,9 +340,12 @@ impl<'a> Builder<'a> {
                     );
                 }
                 NodeValue::Broken => {}
+                _ if told && is_alias => {}
                 other => {
+                    told = true;
                     self.errors.push(ParseError::Merge {
                         found: kind(&other),
+                        key,
                         span: map.span,
                     });
                 }
@@ -461,7 +467,9 @@ impl<'a> Builder<'a> {
                 let merges = scalar.style == Style::Plain && scalar.text == "<<";
                 (scalar.text, merges)
             }
-            NodeValue::Null if !written.is_empty() => (Cow::Borrowed(written), false),
+            NodeValue::Null if !written.is_empty() && written != "~" => {
+                (Cow::Borrowed(written), false)
+            }
             NodeValue::Broken => return None,
             value => {
                 let error = traps::key_not_text(self.file, kind(&value), node.span);

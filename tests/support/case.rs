@@ -1,9 +1,11 @@
 //! Cases as data: a text file that holds a workspace and a story of commands with what they must
 //! print. `tests/README.md` describes the format; this file reads, runs and rewrites it.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::Sandbox;
+use super::marks::{Place, unmarked};
 
 /// The marker after which the story begins.
 const STORY: &str = "story";
@@ -15,6 +17,8 @@ pub(crate) struct Case {
     head: String,
     /// Files of the workspace.
     pub(crate) files: Vec<(String, String)>,
+    /// The places in them that are marked.
+    pub(crate) marks: BTreeSet<Place>,
     /// The story.
     parts: Vec<Part>,
 }
@@ -50,15 +54,18 @@ impl Case {
                 }
             }
         }
-        for (_, text) in &mut files {
+        let mut marks = BTreeSet::new();
+        for (path, text) in &mut files {
             // The blank line before the next marker is for people.
             text.truncate(text.trim_end_matches('\n').len());
             text.push('\n');
+            *text = unmarked(path, text, &mut marks);
         }
         Self {
             path: path.to_owned(),
             head,
             files,
+            marks,
             parts: parts(lines),
         }
     }
@@ -72,13 +79,36 @@ impl Case {
         self.parts.iter().map(expected).collect()
     }
 
-    /// Runs the story. With `update` the file is rewritten to what happened; without it, what
-    /// differs is an error.
-    pub(crate) fn run(&mut self, update: bool) -> Result<(), String> {
+    /// What the case is called in a message.
+    pub(crate) fn name(&self) -> String {
+        self.path.display().to_string()
+    }
+
+    /// The workspace as the first `pipe` of the story finds it.
+    pub(crate) fn prepared(&self) -> Sandbox {
+        let sandbox = self.sandbox();
+        for part in &self.parts {
+            match part {
+                Part::Command { line, .. } if line.contains("pipe ") => break,
+                Part::Command { line, .. } => drop(sandbox.shell(line)),
+                Part::Prose(_) => {}
+            }
+        }
+        sandbox
+    }
+
+    fn sandbox(&self) -> Sandbox {
         let sandbox = Sandbox::new();
         for (path, text) in &self.files {
             sandbox.write(path, text);
         }
+        sandbox
+    }
+
+    /// Runs the story. With `update` the file is rewritten to what happened; without it, what
+    /// differs is an error.
+    pub(crate) fn run(&mut self, update: bool) -> Result<(), String> {
+        let sandbox = self.sandbox();
         let mut differences = String::new();
         for part in &mut self.parts {
             let Part::Command { line, expected } = part else {

@@ -2,6 +2,8 @@
 //! run to the next.
 
 pub(crate) mod case;
+pub(crate) mod codes;
+pub(crate) mod marks;
 mod sandbox;
 mod text;
 

@@ -123,7 +123,7 @@ impl Lowering {
             .iter()
             .any(|start| text.starts_with(start));
         if !is_url {
-            let help = Some(format!("did you mean `http://{text}`?"));
+            let help = format!("did you mean `http://{text}`?");
             self.bad_value(
                 format!("`{text}` is not a URL: it begins with `http://` or `https://`"),
                 url.span,
@@ -143,9 +143,7 @@ impl Lowering {
         };
         let codes: Vec<u16> = status.value.0.iter().filter_map(known).collect();
         if codes.is_empty() || codes.len() < status.value.0.len() {
-            let help = Some(
-                "a status is a number from 100 to 599: `status: 204`, or `[200, 404]`".to_owned(),
-            );
+            let help = "a status is a number from 100 to 599: `status: 204`, or `[200, 404]`";
             self.bad_value("not a status of HTTP".to_owned(), status.span, help);
         }
         codes
@@ -157,16 +155,16 @@ impl Lowering {
         if !text.value.text.contains("${{")
             && let Err(error) = regex::Regex::new(&text.value.text)
         {
-            let reason = error
-                .to_string()
-                .lines()
-                .last()
-                .unwrap_or_default()
-                .to_owned();
+            let reason = error.to_string();
+            let reason = reason.lines().last().unwrap_or_default();
             self.bad_value(
-                format!("not a regular expression: {reason}"),
+                format!(
+                    "`{}` is not a regular expression: {}",
+                    text.value.text,
+                    reason.trim_start_matches("error: ")
+                ),
                 text.span,
-                None,
+                "a `\\` in front makes a plain character of a special one: `\\(`, `\\[`, `\\.`",
             );
         }
         Some(text.value.clone())
@@ -175,7 +173,7 @@ impl Lowering {
     fn version(&mut self, text: Option<&Spanned<Text>>) -> Option<Text> {
         let text = text?;
         if let Err(error) = semver::VersionReq::parse(&text.value.text) {
-            let help = Some("a requirement is like `>=1.22`, `^3.9` or `>=18, <21`".to_owned());
+            let help = "a requirement is like `>=1.22`, `^3.9` or `>=18, <21`";
             self.bad_value(
                 format!("`{}` is no version requirement: {error}", text.value.text),
                 text.span,

@@ -50,12 +50,9 @@ impl Lowering {
             }
             ValueDoc::Map(..) => "a map without `name`",
             ValueDoc::List(..) => "a list",
-            ValueDoc::Null(_) => "null",
+            ValueDoc::Null(_) => "`null`",
         };
-        let help = Some(
-            "axis values are texts, or maps with a `name`: `{ name: linux, goos: linux }`"
-                .to_owned(),
-        );
+        let help = "axis values are texts, or maps with a `name`: `{ name: linux, goos: linux }`";
         self.bad_value(
             format!("{fault} cannot be an axis value"),
             value.span(),

@@ -1,6 +1,7 @@
 //! One step, and the defaults that fill it in.
 
 use super::{Lowering, entries, env_files, texts, vars};
+use crate::model::error::Complaint;
 use crate::model::name::NameKind;
 use crate::model::step::{CacheWord, OutputText, Retries, Step};
 use crate::model::{ModelError, duration, limit};
@@ -116,7 +117,7 @@ impl Lowering {
         }
         let message = format!("`{}` cannot be the name of a secret", text.text);
         let help = "each entry is the name of one variable of the caller, like `DEPLOY_TOKEN`";
-        self.bad_value(message, text.span, Some(help.to_owned()));
+        self.bad_value(message, text.span, help);
         None
     }
 
@@ -175,8 +176,9 @@ impl Lowering {
             "shared" | "true" => Ok(CacheWord::Shared),
             "local" => Ok(CacheWord::Local),
             "off" | "false" => Ok(CacheWord::Off),
-            word => Err(format!(
-                "`{word}` is not a cache mode: it is `shared`, `local` or `off`"
+            word => Err(Complaint::new(
+                format!("`{word}` is not a cache mode"),
+                "write `shared`, `local` or `off`",
             )),
         })
     }
@@ -205,13 +207,16 @@ fn is_set(flag: Option<&Spanned<bool>>) -> bool {
     flag.is_some_and(|flag| flag.value)
 }
 
-fn backoff_of(word: &str) -> Result<f64, String> {
+fn backoff_of(word: &str) -> Result<f64, Complaint> {
     let factor = word
         .parse()
         .ok()
         .filter(|factor| (1.0..=1e6).contains(factor));
     factor.ok_or_else(|| {
-        format!("`{word}` is not a factor: it is a number from 1 up, such as `2` or `1.5`")
+        Complaint::new(
+            format!("`{word}` is not a factor"),
+            "write a number from 1 up, such as `2` or `1.5`",
+        )
     })
 }
 
@@ -251,12 +256,13 @@ fn output(doc: &OutputDoc) -> OutputText {
     }
 }
 
-fn env_policy(word: &str) -> Result<bool, String> {
+fn env_policy(word: &str) -> Result<bool, Complaint> {
     match word {
         "inherit" => Ok(true),
         "strict" => Ok(false),
-        word => Err(format!(
-            "`{word}` is not a policy: it is `strict` or `inherit`"
+        word => Err(Complaint::new(
+            format!("`{word}` is not a policy"),
+            "write `strict` or `inherit`",
         )),
     }
 }

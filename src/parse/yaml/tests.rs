@@ -125,7 +125,7 @@ fn merge_keys_give_way_to_own_keys() {
     assert_eq!(
         complaints("vars: {<<: 5}\n"),
         [
-            "`<<` merges maps, found text | 5 | write `<<: *anchor` or `<<: [*one, *two]`, where \
+            "`<<` merges maps, found text | << | write `<<: *anchor` or `<<: [*one, *two]`, where \
           the anchors are maps"
         ]
     );
