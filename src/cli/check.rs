@@ -1,5 +1,7 @@
 //! `pipe check`: reads everything, expands everything, runs nothing.
 
+use std::collections::{BTreeSet, HashSet};
+
 use super::args::CheckArgs;
 use super::diagnose::{Finding, is_error};
 use super::exit::Exit;
@@ -7,7 +9,9 @@ use super::options::Surroundings;
 use super::output;
 use super::session::{Session, plural, tell, tell_refusal};
 use crate::event::Event;
-use crate::graph::{SelectError, indirect, select};
+use crate::expand::Facts;
+use crate::graph::{Purpose, SelectError, StepGraph, Wanted, every, indirect, select};
+use crate::model::Workspace;
 use crate::plan::PlanStep;
 
 pub(super) fn check(around: &Surroundings, args: &CheckArgs) -> Exit {
@@ -60,19 +64,10 @@ fn expand_all(session: &mut Session) -> Vec<PlanStep> {
     let facts = session.facts(Vec::new());
     let mut steps = Vec::new();
     let profiles = session.loaded.workspace.profiles();
-    for profile in std::iter::once(None).chain(profiles.iter().map(|name| Some(name.as_str()))) {
-        let wanted = session.everything(profile);
-        let before = session.findings.len();
-        let graph = session.link(&facts, &wanted);
-        // Steps that never run together may make the same path.
-        let mut index = 0;
-        session.findings.retain(|finding| {
-            index += 1;
-            index <= before
-                || finding
-                    .code()
-                    .is_none_or(|code| code.to_string() != "pipe::graph::output_clash")
-        });
+    for profile in std::iter::once(None).chain(profiles.into_iter().map(Some)) {
+        let request = session.request(Vec::new(), profile);
+        let wanted = every(&session.loaded.workspace, &request);
+        let graph = linked(session, &facts, wanted, Purpose::Survey);
         let warnings = indirect(&graph).into_iter();
         session
             .findings
@@ -80,37 +75,53 @@ fn expand_all(session: &mut Session) -> Vec<PlanStep> {
         let instances = graph.instances.into_iter();
         steps.extend(instances.map(|instance| instance.plan));
     }
-    clashes(session, &facts);
+    for target in targets(&session.loaded.workspace) {
+        let request = session.request(vec![target], None);
+        let wanted = select(&session.loaded.workspace, &request);
+        linked(session, &facts, wanted, Purpose::Run { args: false });
+    }
+    // A clash under several profiles and in several targets is one.
+    let mut told = HashSet::new();
+    session
+        .findings
+        .retain(|finding| clash(finding).is_none_or(|places| told.insert(places)));
     steps
 }
 
-/// Paths that two steps of one target make.
-fn clashes(session: &mut Session, facts: &crate::expand::Facts) {
-    let targets: Vec<String> = session
-        .loaded
-        .workspace
-        .pipelines
-        .values()
-        .flat_map(|pipeline| {
-            pipeline
-                .targets
-                .keys()
-                .map(|target| format!("{}:{target}", pipeline.name.value))
-        })
-        .collect();
-    for target in targets {
-        let request = session.request(vec![target], None);
-        match select(&session.loaded.workspace, &request) {
-            // What was found before is told once.
-            Ok(wanted) => drop(session.link(facts, &wanted)),
-            Err(errors) => {
-                // A reference to a name that cannot be one: that has been told.
-                let read = |error: &SelectError| !matches!(error, SelectError::Bad { .. });
-                let errors = errors.into_iter().filter(read);
-                session
-                    .findings
-                    .extend(errors.map(|error| Box::new(error) as Finding));
-            }
+fn linked(
+    session: &mut Session,
+    facts: &Facts,
+    wanted: Result<Vec<Wanted>, Vec<SelectError>>,
+    purpose: Purpose,
+) -> StepGraph {
+    match wanted {
+        Ok(wanted) => session.link(facts, &wanted, purpose),
+        Err(errors) => {
+            // A reference to a name that cannot be one: that has been told.
+            let read = |error: &SelectError| !matches!(error, SelectError::Bad { .. });
+            let errors = errors.into_iter().filter(read);
+            session
+                .findings
+                .extend(errors.map(|error| Box::new(error) as Finding));
+            StepGraph::default()
         }
     }
+}
+
+fn targets(workspace: &Workspace) -> Vec<String> {
+    let pipelines = workspace.pipelines.values();
+    let targets = pipelines.flat_map(|pipeline| {
+        let targets = pipeline.targets.keys();
+        targets.map(|target| format!("{}:{target}", pipeline.name.value))
+    });
+    targets.collect()
+}
+
+/// The places of paths that are made twice.
+fn clash(finding: &Finding) -> Option<BTreeSet<(usize, usize)>> {
+    let code = finding.code()?.to_string();
+    let labels = finding
+        .labels()
+        .filter(|_| code == "pipe::graph::output_clash")?;
+    Some(labels.map(|label| (label.offset(), label.len())).collect())
 }

@@ -5,19 +5,18 @@ use super::exit::Exit;
 use super::options::Surroundings;
 use super::output;
 use super::session::{Session, tell};
-use crate::graph::{Format, export};
+use crate::graph::{Format, Purpose, export};
 
 pub(super) fn graph(around: &Surroundings, args: &GraphArgs) -> Exit {
     let mut session = match Session::open(around) {
         Ok(session) => session,
         Err(exit) => return exit,
     };
-    let graph = if args.selection.words.is_empty() && args.selection.profile.is_none() {
-        let (facts, wanted) = (session.facts(Vec::new()), session.everything(None));
-        session.link(&facts, &wanted)
-    } else {
-        session.graph(&args.selection)
+    let purpose = match args.selection.words.is_empty() && args.selection.profile.is_none() {
+        true => Purpose::Survey,
+        false => Purpose::Run { args: false },
     };
+    let graph = session.graph(&args.selection, purpose);
     let findings = std::mem::take(&mut session.findings);
     tell(&session.events(&findings));
     output::out(&export(

@@ -13,7 +13,8 @@ use crate::cache::{Cache, CacheOptions};
 use crate::event;
 use crate::expand::{ExpandError, Facts};
 use crate::graph::{
-    GraphError, Linked, Request, Scope, SelectError, StepGraph, Wanted, link, select,
+    GraphError, Linked, Purpose, Request, Scope, SelectError, StepGraph, Wanted, every, link,
+    select,
 };
 use crate::load::{EnvFiles, Loaded, facts};
 use crate::plan::{self, Plan};
@@ -96,8 +97,9 @@ impl<'a> Session<'a> {
         events(findings, &self.loaded.sources, self.around)
     }
 
-    /// The graph of what was asked for; findings are added to the session's.
-    pub(super) fn graph(&mut self, selection: &Selection) -> StepGraph {
+    /// The graph of what was asked for (of all steps in a survey); findings are added to the
+    /// session's.
+    pub(super) fn graph(&mut self, selection: &Selection, purpose: Purpose) -> StepGraph {
         let (request, assignments) = match options::request(selection, self.scope.clone()) {
             Ok(request) => request,
             Err(message) => {
@@ -107,26 +109,30 @@ impl<'a> Session<'a> {
         };
         self.check_assignments(&assignments);
         let facts = self.facts(assignments);
+        let select = match purpose {
+            Purpose::Run { .. } => select,
+            Purpose::Survey => every,
+        };
         match select(&self.loaded.workspace, &request) {
-            Ok(wanted) => self.link(&facts, &wanted),
+            Ok(wanted) => self.link(&facts, &wanted, purpose),
             Err(errors) => {
                 if !self.doubtful {
                     self.findings
                         .extend(errors.into_iter().map(|error| Box::new(error) as Finding));
                 }
                 // What is wrong in the files is told all the same.
-                self.link(&facts, &[])
+                self.link(&facts, &[], purpose)
             }
         }
     }
 
     /// The graph of `wanted`.
-    pub(super) fn link(&mut self, facts: &Facts, wanted: &[Wanted]) -> StepGraph {
+    pub(super) fn link(&mut self, facts: &Facts, wanted: &[Wanted], purpose: Purpose) -> StepGraph {
         let Linked {
             graph,
             expand,
             errors,
-        } = link(&self.loaded.workspace, facts, wanted);
+        } = link(&self.loaded.workspace, facts, wanted, purpose);
         let asked = facts.asked.lock().unwrap_or_else(PoisonError::into_inner);
         self.asked.extend(asked.iter().cloned());
         let looked_at = self.env_files.hand_over(&mut self.loaded.sources);
@@ -197,7 +203,10 @@ impl<'a> Session<'a> {
         args: &[String],
         strict: bool,
     ) -> Result<Planned, Vec<event::Diagnostic>> {
-        let graph = self.graph(selection);
+        let purpose = Purpose::Run {
+            args: !args.is_empty(),
+        };
+        let graph = self.graph(selection, purpose);
         let findings = std::mem::take(&mut self.findings);
         let events = self.events(&findings);
         if findings.iter().any(is_error) || strict && !findings.is_empty() {
@@ -235,7 +244,7 @@ impl<'a> Session<'a> {
     ///
     /// What is wrong is told; the exit is what remains.
     pub(super) fn records(&mut self, selection: &Selection) -> Result<(Plan, Cache), Exit> {
-        let graph = self.graph(selection);
+        let graph = self.graph(selection, Purpose::Run { args: false });
         let findings = std::mem::take(&mut self.findings);
         if graph.wanted.is_empty() {
             tell(&self.events(&findings));
@@ -252,33 +261,6 @@ impl<'a> Session<'a> {
         let in_scope = pipelines.filter(|pipeline| self.scope.holds(pipeline));
         in_scope
             .flat_map(|pipeline| pipeline.profiles.keys().cloned())
-            .collect()
-    }
-
-    /// A request for everything, under a profile.
-    pub(super) fn everything(&self, profile: Option<&str>) -> Vec<Wanted> {
-        let steps = self
-            .loaded
-            .workspace
-            .pipelines
-            .values()
-            .flat_map(|pipeline| {
-                pipeline
-                    .steps
-                    .keys()
-                    .map(|step| (pipeline.name.value.clone(), step.clone()))
-            });
-        steps
-            .map(|(pipeline, step)| Wanted {
-                pipeline,
-                step,
-                profile: profile.map(str::to_owned),
-                cell: Vec::new(),
-                chosen: Vec::new(),
-                span: None,
-                lister: None,
-                asker: None,
-            })
             .collect()
     }
 

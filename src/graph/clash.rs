@@ -6,6 +6,7 @@ use std::collections::{HashMap, HashSet};
 
 use miette::LabeledSpan;
 
+use super::together::Together;
 use super::{GraphError, InstanceIx, StepGraph};
 use crate::expand::{Instance, Output, OutputKind};
 use crate::glob::Pattern;
@@ -27,7 +28,11 @@ struct Made<T> {
 type Place<'g> = Made<(&'g RelPath, bool)>;
 
 /// All clashes; of those that two places in the files lead to, one.
-pub(super) fn find(graph: &StepGraph, askers: &Askers) -> Vec<GraphError> {
+pub(super) fn find<'g>(
+    graph: &'g StepGraph,
+    askers: &'g Askers,
+    together: Together<'g>,
+) -> Vec<GraphError> {
     let mut places: Vec<Place<'_>> = Vec::new();
     let mut globs: Vec<Made<&Pattern>> = Vec::new();
     for (by, instance) in graph.instances.iter().enumerate() {
@@ -38,8 +43,9 @@ pub(super) fn find(graph: &StepGraph, askers: &Askers) -> Vec<GraphError> {
                 places.push(Made { what, by, span });
             };
             match &output.kind {
-                // Equal instances are run once, so they make their outputs once.
-                _ if output.negated || graph.first[by] != by => {}
+                _ if output.negated => {}
+                // The first stands for its equals where all run together.
+                _ if matches!(together, Together::All) && graph.first[by] != by => {}
                 OutputKind::File(path) => place(path, false),
                 OutputKind::Folder(path) => place(path, true),
                 OutputKind::Glob(what) => globs.push(Made { what, by, span }),
@@ -51,6 +57,7 @@ pub(super) fn find(graph: &StepGraph, askers: &Askers) -> Vec<GraphError> {
     let mut clashes = Clashes {
         graph,
         askers,
+        together,
         told: HashSet::new(),
         errors: Vec::new(),
     };
@@ -62,6 +69,7 @@ pub(super) fn find(graph: &StepGraph, askers: &Askers) -> Vec<GraphError> {
 struct Clashes<'g> {
     graph: &'g StepGraph,
     askers: &'g Askers,
+    together: Together<'g>,
     told: HashSet<(Span, Span)>,
     errors: Vec<GraphError>,
 }
@@ -91,20 +99,21 @@ impl Clashes<'_> {
 
     /// Globs that match another's file, lie in another's folder or are another's too.
     fn of_globs(&mut self, places: &[Place<'_>], globs: &[Made<&Pattern>]) {
-        let mut texts: HashMap<&str, &Made<&Pattern>> = HashMap::new();
-        let mut folders: HashMap<&RelPath, &Place<'_>> = HashMap::new();
+        let mut texts: HashMap<&str, Vec<&Made<&Pattern>>> = HashMap::new();
+        let mut folders: HashMap<&RelPath, Vec<&Place<'_>>> = HashMap::new();
         for place in places.iter().filter(|place| place.what.1) {
-            folders.entry(place.what.0).or_insert(place);
+            folders.entry(place.what.0).or_default().push(place);
         }
         for glob in globs {
             let this = (glob.by, glob.span);
             let text = glob.what.text();
-            let same = *texts.entry(text).or_insert(glob);
-            if same.by != glob.by {
+            let equal = texts.entry(text).or_default();
+            if let Some(same) = equal.iter().find(|same| self.both_run(same.by, glob.by)) {
                 self.tell(text.to_owned(), (same.by, same.span), this);
             }
+            equal.push(glob);
             let above = std::iter::successors(Some(glob.what.prefix().clone()), RelPath::parent);
-            let mut above = above.filter_map(|folder| folders.get(&folder));
+            let mut above = above.filter_map(|folder| folders.get(&folder)).flatten();
             if let Some(folder) =
                 above.find(|folder| self.both_make(folder.by, glob.by, glob.what.prefix()))
             {
@@ -120,13 +129,19 @@ impl Clashes<'_> {
         }
     }
 
-    /// Whether these are two instances, and neither takes `path` away from what it makes.
+    /// Whether these are two instances of one run. Equal ones are run once, so they make their
+    /// outputs once.
+    fn both_run(&self, one: InstanceIx, other: InstanceIx) -> bool {
+        self.graph.first[one] != self.graph.first[other] && self.together.run(one, other)
+    }
+
+    /// Whether these are two instances of one run, and neither takes `path` away.
     fn both_make(&self, one: InstanceIx, other: InstanceIx, path: &RelPath) -> bool {
         let takes_away = |ix: InstanceIx| {
             let mut outputs = self.graph.instances[ix].plan.outputs.iter();
             outputs.any(|output| output.negated && covers(output, path))
         };
-        one != other && !takes_away(one) && !takes_away(other)
+        self.both_run(one, other) && !takes_away(one) && !takes_away(other)
     }
 
     fn tell(&mut self, path: String, first: (InstanceIx, Span), second: (InstanceIx, Span)) {
@@ -188,7 +203,8 @@ fn below<'p, 'g>(places: &'p [Place<'g>], folder: &RelPath) -> &'p [Place<'g>] {
     &rest[..rest.partition_point(|place| place.what.0.is_in(folder))]
 }
 
-fn covers(output: &Output, path: &RelPath) -> bool {
+/// Whether `path` is what the output names, or a part of it.
+pub(super) fn covers(output: &Output, path: &RelPath) -> bool {
     match &output.kind {
         OutputKind::File(file) => file == path,
         OutputKind::Folder(folder) => path.is_in(folder),

@@ -5,7 +5,9 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use miette::LabeledSpan;
 use petgraph::algo::{kosaraju_scc, toposort};
 
+use super::clash::covers;
 use super::{Edge, GraphError, InstanceIx, StepGraph};
+use crate::expand::{Instance, literal_files};
 
 /// One shortest circle of each knot of steps that need each other.
 pub(super) fn find(graph: &StepGraph) -> Vec<GraphError> {
@@ -23,6 +25,32 @@ pub(super) fn find(graph: &StepGraph) -> Vec<GraphError> {
         .filter_map(|knot| shortest(graph, &knot))
         .map(|circle| draw(graph, &circle))
         .collect()
+}
+
+/// Literal sources that the instance itself makes.
+pub(super) fn of_one(instance: &Instance) -> Vec<GraphError> {
+    let outputs = || instance.plan.outputs.iter().zip(&instance.output_spans);
+    let circles = literal_files(instance).filter_map(|(_, path, source)| {
+        let mut covering = outputs().filter(|(output, _)| covers(output, path));
+        let (_, made) = covering.clone().find(|(output, _)| !output.negated)?;
+        let label = |text: &str, span| LabeledSpan::new_with_span(Some(text.to_owned()), span);
+        let name = &instance.plan.name;
+        (!covering.any(|(output, _)| output.negated)).then(|| GraphError::Cycle {
+            circle: format!("{name} → {name}"),
+            edges: vec![label("read here", source), label("made here", *made)],
+        })
+    });
+    circles.collect()
+}
+
+/// Whether both circles are drawn at the same places: then one of them says it all.
+pub(super) fn same_places(one: &GraphError, other: &GraphError) -> bool {
+    let (GraphError::Cycle { edges: one, .. }, GraphError::Cycle { edges: other, .. }) =
+        (one, other)
+    else {
+        return false;
+    };
+    one == other
 }
 
 /// The shortest circle through the first instance of the knot; `None` if the knot is no circle.

@@ -9,6 +9,7 @@ use super::clash::Askers;
 use super::made::{self, Makers, owned};
 use super::merge::merge;
 use super::select::Wanted;
+use super::together::Together;
 use super::{Edge, EdgeKind, GraphError, InstanceIx, StepGraph, clash, cycle};
 use crate::expand::{
     ExpandError, Facts, Instance, Output, Val, instances, listed_cell, literal_files,
@@ -28,8 +29,20 @@ pub struct Linked {
     pub errors: Vec<GraphError>,
 }
 
+/// What a graph is for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Purpose {
+    /// One run of all that is wanted.
+    Run {
+        /// Whether the wanted steps get arguments.
+        args: bool,
+    },
+    /// A look at steps that need not run together.
+    Survey,
+}
+
 /// The graph of `wanted` and all that they need.
-pub fn link(workspace: &Workspace, facts: &Facts, wanted: &[Wanted]) -> Linked {
+pub fn link(workspace: &Workspace, facts: &Facts, wanted: &[Wanted], purpose: Purpose) -> Linked {
     let mut steps = workspace
         .pipelines
         .values()
@@ -49,7 +62,7 @@ pub fn link(workspace: &Workspace, facts: &Facts, wanted: &[Wanted]) -> Linked {
     while let Some(instance) = linker.queue.pop_front() {
         linker.connect(instance);
     }
-    linker.finish()
+    linker.finish(purpose)
 }
 
 /// Which values of `--matrix` wanted steps have.
@@ -58,6 +71,18 @@ struct Chosen {
     had: HashSet<(String, String)>,
     /// A value, the instances of a step that all lack it, and where the step stands.
     missed: Vec<((String, String), Vec<InstanceIx>, Span)>,
+    /// Steps of which nothing is left.
+    emptied: Vec<Emptied>,
+}
+
+/// A step of which `--matrix` leaves nothing.
+struct Emptied {
+    all: Vec<InstanceIx>,
+    /// All values that are asked for.
+    wanted: Vec<(String, String)>,
+    /// Whether the values of `--matrix` contradict those that were typed behind the step's name.
+    contradicted: bool,
+    span: Span,
 }
 
 /// A step under a requested profile.
@@ -141,7 +166,16 @@ impl<'a> Linker<'a> {
                 self.chosen.missed.push(missed);
             }
         }
-        fitting.retain(|ix| self.instances[*ix].fits(&wanted.chosen));
+        let fitted = !fitting.is_empty();
+        fitting.retain(|ix| chosen(&self.instances[*ix], &wanted.chosen));
+        if fitted && fitting.is_empty() {
+            self.chosen.emptied.push(Emptied {
+                all,
+                contradicted: wanted.span.is_none() && !cell.is_empty(),
+                wanted: cell.into_iter().chain(wanted.chosen.clone()).collect(),
+                span,
+            });
+        }
         for instance in fitting {
             if !self.reached[instance] {
                 self.wanted.push(instance);
@@ -166,13 +200,23 @@ impl<'a> Linker<'a> {
         Some(cell)
     }
 
-    /// A value of `--matrix` is wrong only where no wanted step has it.
+    /// A value of `--matrix` is wrong only where no wanted step has it, and values that leave
+    /// nothing of a step only where they contradict what was typed, or leave nothing at all.
     fn check_chosen(&mut self) {
-        let Chosen { had, missed } = std::mem::take(&mut self.chosen);
-        for (choice, all, span) in missed {
-            if !had.contains(&choice) {
-                self.no_instance(&all, &[choice], span);
+        let Chosen {
+            had,
+            mut missed,
+            emptied,
+        } = std::mem::take(&mut self.chosen);
+        missed.retain(|(choice, ..)| !had.contains(choice));
+        if missed.is_empty() {
+            let nothing = self.wanted.is_empty();
+            for step in emptied.iter().filter(|step| nothing || step.contradicted) {
+                self.no_instance(&step.all, &step.wanted, step.span);
             }
+        }
+        for (choice, all, span) in missed {
+            self.no_instance(&all, &[choice], span);
         }
     }
 
@@ -393,6 +437,15 @@ impl<'a> Linker<'a> {
         if literal_files(&self.instances[instance]).next().is_none() {
             return;
         }
+        for error in cycle::of_one(&self.instances[instance]) {
+            if !self
+                .errors
+                .iter()
+                .any(|told| cycle::same_places(told, &error))
+            {
+                self.errors.push(error);
+            }
+        }
         let requested = self.requested[instance].clone();
         let (workspace, facts) = (self.workspace, self.facts);
         let makers = self
@@ -422,7 +475,7 @@ impl<'a> Linker<'a> {
         }
     }
 
-    fn finish(mut self) -> Linked {
+    fn finish(mut self, purpose: Purpose) -> Linked {
         self.check_targets();
         self.check_unreached();
         let owned = owned(self.workspace, self.facts, |pipeline, step, profile| {
@@ -430,9 +483,14 @@ impl<'a> Linker<'a> {
         });
         let mut graph = self.pruned(owned);
         tell_apart(&mut graph.instances);
-        graph.first = merge(&graph);
+        graph.first = merge(&graph, purpose == Purpose::Run { args: true });
         self.errors.extend(cycle::find(&graph));
-        self.errors.extend(clash::find(&graph, &self.askers));
+        let together = match purpose {
+            Purpose::Run { .. } => Together::All,
+            Purpose::Survey => Together::for_steps(&graph, self.workspace),
+        };
+        self.errors
+            .extend(clash::find(&graph, &self.askers, together));
         Linked {
             graph,
             expand: self.expand,
@@ -601,6 +659,14 @@ fn names(reference: &Reference, own: &str) -> Vec<String> {
         format!("{pipeline}:{}", reference.name),
         reference.name.clone(),
     ]
+}
+
+/// Whether the instance has one of the values that are chosen of each axis.
+fn chosen(instance: &Instance, choices: &[(String, String)]) -> bool {
+    choices.iter().all(|(axis, _)| {
+        let mut of_axis = choices.iter().filter(|(other, _)| other == axis);
+        of_axis.any(|choice| instance.fits(std::slice::from_ref(choice)))
+    })
 }
 
 fn same(one: &Instance, other: &Instance, axis: &str) -> bool {

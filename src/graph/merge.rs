@@ -10,7 +10,9 @@ use crate::expand::{CacheMode, EnvSetting, Instance, OutputKind, Piece, PlanStep
 use crate::path::RelPath;
 
 /// For each instance the first one, in the order of running, that is equal to it: mostly itself.
-pub(super) fn merge(graph: &StepGraph) -> Vec<InstanceIx> {
+/// With `args` what was asked for gets arguments, which makes it unlike all the rest.
+pub(super) fn merge(graph: &StepGraph, args: bool) -> Vec<InstanceIx> {
+    let named = named(graph, args);
     let mut first: Vec<InstanceIx> = (0..graph.instances.len()).collect();
     let mut alike: HashMap<u64, Vec<InstanceIx>> = HashMap::new();
     let mut edges: Vec<Vec<Reason<'_>>> = vec![Vec::new(); graph.instances.len()];
@@ -22,7 +24,9 @@ pub(super) fn merge(graph: &StepGraph) -> Vec<InstanceIx> {
         }
         let others = alike.entry(likeness(instance)).or_default();
         let equal = others.iter().find(|other| {
-            edges[**other] == edges[ix] && same_work(&graph.instances[**other].plan, &instance.plan)
+            named[**other] == named[ix]
+                && edges[**other] == edges[ix]
+                && same_work(&graph.instances[**other].plan, &instance.plan)
         });
         match equal {
             Some(other) => first[ix] = *other,
@@ -30,6 +34,23 @@ pub(super) fn merge(graph: &StepGraph) -> Vec<InstanceIx> {
         }
     }
     first
+}
+
+/// Which instances get arguments, if there are any: the wanted ones, and what wanted groups need.
+fn named(graph: &StepGraph, args: bool) -> Vec<bool> {
+    let mut named = vec![false; graph.instances.len()];
+    let mut open = match args {
+        true => graph.wanted.clone(),
+        false => Vec::new(),
+    };
+    while let Some(ix) = open.pop() {
+        if !std::mem::replace(&mut named[ix], true) && graph.instances[ix].is_group() {
+            let needs = graph.dependencies(ix);
+            let needs = needs.filter(|(_, edge)| matches!(edge.kind, EdgeKind::Needs(_)));
+            open.extend(needs.map(|(from, _)| from));
+        }
+    }
+    named
 }
 
 /// Why an instance comes after another, which stands for all that are equal to it.

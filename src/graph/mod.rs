@@ -12,6 +12,7 @@ mod link;
 mod made;
 mod merge;
 mod select;
+mod together;
 
 use petgraph::Direction;
 use petgraph::graph::{DiGraph, NodeIndex};
@@ -25,8 +26,8 @@ use crate::source::Span;
 pub use error::GraphError;
 pub use export::{Format, export};
 pub use indirect::indirect;
-pub use link::{Linked, link};
-pub use select::{Request, Scope, SelectError, Wanted, select};
+pub use link::{Linked, Purpose, link};
+pub use select::{Request, Scope, SelectError, Wanted, every, select};
 
 /// The place of an instance in [`StepGraph::instances`].
 pub type InstanceIx = usize;

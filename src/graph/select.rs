@@ -152,13 +152,7 @@ pub fn select(workspace: &Workspace, request: &Request) -> Result<Vec<Wanted>, V
             }),
         }
     }
-    let mut selection = Selection {
-        workspace,
-        request,
-        wanted: IndexMap::new(),
-        seen: HashSet::new(),
-        errors,
-    };
+    let mut selection = Selection::new(workspace, request, errors);
     selection.check_profile(&references);
     if request.references.is_empty() {
         selection.default_target();
@@ -166,13 +160,22 @@ pub fn select(workspace: &Workspace, request: &Request) -> Result<Vec<Wanted>, V
     references
         .iter()
         .for_each(|reference| selection.reference(reference));
-    if selection.errors.is_empty() {
-        selection.check_axes();
+    selection.finish()
+}
+
+/// All steps of the workspace, under the profile and with the values that `request` names.
+///
+/// # Errors
+///
+/// An axis that no step has.
+pub fn every(workspace: &Workspace, request: &Request) -> Result<Vec<Wanted>, Vec<SelectError>> {
+    let mut selection = Selection::new(workspace, request, Vec::new());
+    for pipeline in workspace.pipelines.values() {
+        for step in pipeline.steps.keys() {
+            selection.step(Ask::of(pipeline, step, &[]));
+        }
     }
-    match selection.errors.is_empty() {
-        true => Ok(selection.wanted.into_keys().collect()),
-        false => Err(selection.errors),
-    }
+    selection.finish()
 }
 
 struct Selection<'a> {
@@ -233,6 +236,26 @@ enum Visit<'a> {
 }
 
 impl<'a> Selection<'a> {
+    fn new(workspace: &'a Workspace, request: &'a Request, errors: Vec<SelectError>) -> Self {
+        Self {
+            workspace,
+            request,
+            wanted: IndexMap::new(),
+            seen: HashSet::new(),
+            errors,
+        }
+    }
+
+    fn finish(mut self) -> Result<Vec<Wanted>, Vec<SelectError>> {
+        if self.errors.is_empty() {
+            self.check_axes();
+        }
+        match self.errors.is_empty() {
+            true => Ok(self.wanted.into_keys().collect()),
+            false => Err(self.errors),
+        }
+    }
+
     fn in_scope(&self) -> impl Iterator<Item = &'a Pipeline> {
         self.workspace
             .pipelines
