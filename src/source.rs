@@ -112,12 +112,39 @@ impl SourceFile {
         self.lines().partition_point(|start| *start <= offset) - 1
     }
 
+    /// Where a picture of `span` begins, which is in the line `first`: its line and offset.
+    fn window_start(&self, span: Span, first: usize, lines_before: usize) -> (usize, usize) {
+        let at = (span.start - self.base) as usize;
+        let top = first.saturating_sub(lines_before);
+        let tops = [top, first].map(|line| (line, self.lines()[line] as usize));
+        let near = tops.into_iter().find(|(_, start)| at - start <= MARGIN);
+        near.unwrap_or_else(|| (first, boundary(&self.text, at - MARGIN)))
+    }
+
+    /// Where a picture of `span` ends, which is in the line `last`: an offset.
+    fn window_end(&self, span: Span, last: usize, lines_after: usize) -> usize {
+        let at = (span.end - self.base) as usize;
+        let bottom = (last + lines_after).min(self.lines().len() - 1);
+        let ends = [bottom, last].map(|line| self.line_end(line));
+        let near = ends.into_iter().find(|end| end - at.min(*end) <= MARGIN);
+        near.unwrap_or_else(|| boundary(&self.text, at + MARGIN))
+    }
+
     /// Offset after the last byte of `line`, its newline included.
     fn line_end(&self, line: usize) -> usize {
         self.lines()
             .get(line + 1)
             .map_or(self.text.len(), |start| *start as usize)
     }
+}
+
+/// The beginning of the character that the byte at `offset` belongs to.
+fn boundary(text: &str, offset: usize) -> usize {
+    let is_boundary = |at: &usize| text.is_char_boundary(*at);
+    (0..=offset.min(text.len()))
+        .rev()
+        .find(is_boundary)
+        .unwrap_or_default()
 }
 
 /// A place as people and editors write it.
@@ -136,6 +163,11 @@ impl fmt::Display for Location {
         write!(f, "{}:{}:{}", self.path.display(), self.line, self.column)
     }
 }
+
+/// More of a line than this on one side of a span is not shown.
+const MARGIN: usize = 300;
+/// What stands farther apart than this is shown in two pieces.
+const WIDEST: u32 = 4_000;
 
 /// All files that were read, in the order in which they were added.
 #[derive(Debug, Default)]
@@ -215,6 +247,20 @@ impl SourceMap {
         (span.end as usize <= file.base as usize + file.text.len()).then_some(file)
     }
 
+    /// `span` if it can be shown as a whole; of a longer one the beginning of its first line.
+    pub fn showable(&self, span: Span) -> Span {
+        if span.end - span.start <= MARGIN as u32 {
+            return span;
+        }
+        let text = self.text(span);
+        let line = text.find('\n').unwrap_or(text.len());
+        let whole = text.len() <= WIDEST as usize && text.lines().all(|line| line.len() <= MARGIN);
+        match whole {
+            true => span,
+            false => span.part(0, boundary(text, line.min(MARGIN))),
+        }
+    }
+
     /// The text of `span`; empty where the span is of no file.
     pub fn text(&self, span: Span) -> &str {
         self.file(span)
@@ -247,8 +293,9 @@ impl SourceMap {
 }
 
 impl SourceCode for SourceMap {
-    /// Whole lines around `span`. A span that reaches over two files is out of bounds, which makes
-    /// miette draw the two places one after the other.
+    /// Whole lines around `span`, or a window on lines that are very long. A span that reaches over
+    /// two files, or is wider than can be shown, is out of bounds, which makes miette draw the two
+    /// places one after the other.
     fn read_span<'a>(
         &'a self,
         span: &SourceSpan,
@@ -256,12 +303,14 @@ impl SourceCode for SourceMap {
         lines_after: usize,
     ) -> Result<Box<dyn SpanContents<'a> + 'a>, MietteError> {
         let wanted = Span::new(span.offset() as u32, (span.offset() + span.len()) as u32);
-        let file = self.file(wanted).ok_or(MietteError::OutOfBounds)?;
+        let file = self
+            .file(wanted)
+            .filter(|_| wanted.end - wanted.start <= WIDEST)
+            .ok_or(MietteError::OutOfBounds)?;
         let first = file.line_of(wanted.start - file.base);
         let last = file.line_of((wanted.end - file.base).max(wanted.start - file.base));
-        let top = first.saturating_sub(lines_before);
-        let start = file.lines()[top] as usize;
-        let end = file.line_end((last + lines_after).min(file.lines().len() - 1));
+        let (top, start) = file.window_start(wanted, first, lines_before);
+        let end = file.window_end(wanted, last, lines_after);
         let column = (wanted.start - file.base) as usize - file.lines()[first] as usize;
         Ok(Box::new(MietteSpanContents::new_named(
             file.path.display().to_string(),

@@ -48,7 +48,7 @@ const ROOMS: [(&str, &[Of]); 16] = [
             All("model"),
             All("dialect"),
             Only("init", &["Files"]),
-            Only("expand", &["EnvFile", "Facts"]),
+            Only("expand", &["EnvFile", "Facts", "Spent"]),
         ],
     ),
     ("expand", &[All("model"), All("parse"), All("glob")]),

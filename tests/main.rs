@@ -7,6 +7,7 @@
 //! | `codes` | every error code has a case with marked places and a help; corrected lines; the page of errors |
 //! | `environment` | what a cached step sees of the caller, and the page that says so |
 //! | `examples` | examples that need only a shell, three runs each |
+//! | `hostile` | files made to use up memory, time or the stack |
 //! | `kept_plans` | a plan from an earlier run is used only while it is still true |
 //! | `pages` | the examples of the documentation pass `pipe check` |
 //! | `quoting` | a real shell gets each value as the words that it is |
@@ -24,6 +25,7 @@ mod cases;
 mod codes;
 mod environment;
 mod examples;
+mod hostile;
 mod kept_plans;
 mod mutations;
 mod pages;

@@ -1,6 +1,8 @@
 //! `pipe check`: reads everything, expands everything, runs nothing.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use miette::Diagnostic;
 
 use super::args::CheckArgs;
 use super::diagnose::{Finding, is_error};
@@ -9,17 +11,25 @@ use super::options::Surroundings;
 use super::output;
 use super::session::{Session, plural, tell, tell_refusal};
 use crate::event::Event;
-use crate::expand::Facts;
-use crate::graph::{Purpose, SelectError, StepGraph, Wanted, every, indirect, select};
+use crate::expand::{ExpandError, Facts};
+use crate::graph::{
+    GraphError, InstanceIx, Linked, Purpose, SelectError, StepGraph, Wanted, every, examine,
+    indirect, select,
+};
 use crate::model::Workspace;
 use crate::plan::PlanStep;
+
+/// Steps, counted once for each profile.
+const MOST_EXAMINED: usize = 500_000;
+/// Instances looked at to tell which targets have clashes: what this leaves out, a run still finds.
+const MOST_LOOKED_AT: usize = 50_000_000;
 
 pub(super) fn check(around: &Surroundings, args: &CheckArgs) -> Exit {
     let mut session = match Session::open(around) {
         Ok(session) => session,
         Err(exit) => return exit,
     };
-    let steps = expand_all(&mut session);
+    let steps = expand_all(&mut session, args.tools);
     let findings = std::mem::take(&mut session.findings);
     let events = session.events(&findings);
     if args.json {
@@ -60,26 +70,28 @@ fn summary(session: &Session) -> String {
 }
 
 /// Every step under every profile, and every target as it would run. Gives the steps.
-fn expand_all(session: &mut Session) -> Vec<PlanStep> {
+fn expand_all(session: &mut Session, gives_steps: bool) -> Vec<PlanStep> {
     let facts = session.facts(Vec::new());
     let mut steps = Vec::new();
     let profiles = session.loaded.workspace.profiles();
+    let mut examined = 0;
     for profile in std::iter::once(None).chain(profiles.into_iter().map(Some)) {
         let request = session.request(Vec::new(), profile);
         let wanted = every(&session.loaded.workspace, &request);
+        examined += wanted.as_ref().map_or(0, Vec::len);
+        if examined > MOST_EXAMINED && request.profile.is_some() {
+            let message = "there are too many profiles and steps to check all together".to_owned();
+            session.findings.push(boxed(SelectError::Bad { message }));
+            break;
+        }
         let graph = linked(session, &facts, wanted, Purpose::Survey);
-        let warnings = indirect(&graph).into_iter();
         session
             .findings
-            .extend(warnings.map(|warning| Box::new(warning) as Finding));
-        let instances = graph.instances.into_iter();
+            .extend(indirect(&graph).into_iter().map(boxed));
+        let instances = graph.instances.into_iter().filter(|_| gives_steps);
         steps.extend(instances.map(|instance| instance.plan));
     }
-    for target in targets(&session.loaded.workspace) {
-        let request = session.request(vec![target], None);
-        let wanted = select(&session.loaded.workspace, &request);
-        linked(session, &facts, wanted, Purpose::Run { args: false });
-    }
+    of_targets(session, &facts);
     // A clash under several profiles and in several targets is one.
     let mut told = HashSet::new();
     session
@@ -97,15 +109,72 @@ fn linked(
     match wanted {
         Ok(wanted) => session.link(facts, &wanted, purpose),
         Err(errors) => {
-            // A reference to a name that cannot be one: that has been told.
-            let read = |error: &SelectError| !matches!(error, SelectError::Bad { .. });
-            let errors = errors.into_iter().filter(read);
-            session
-                .findings
-                .extend(errors.map(|error| Box::new(error) as Finding));
+            session.findings.extend(unread(errors));
             StepGraph::default()
         }
     }
+}
+
+/// What selecting says, but for references to names that cannot be one: that has been told.
+fn unread(errors: Vec<SelectError>) -> impl Iterator<Item = Finding> {
+    let read = |error: &SelectError| !matches!(error, SelectError::Bad { .. });
+    errors.into_iter().filter(read).map(boxed)
+}
+
+fn boxed(error: impl Diagnostic + Send + Sync + 'static) -> Finding {
+    Box::new(error)
+}
+
+/// What is wrong with targets: circles, what they list, and paths that two steps of one target make.
+/// They are looked at together, since there may be very many.
+fn of_targets(session: &mut Session, facts: &Facts) {
+    let targets = targets(&session.loaded.workspace);
+    if targets.is_empty() {
+        return;
+    }
+    let request = session.request(targets.clone(), None);
+    let wanted = match select(&session.loaded.workspace, &request) {
+        Ok(wanted) => wanted,
+        Err(errors) => return session.findings.extend(unread(errors)),
+    };
+    let mut linked = examine(&session.loaded.workspace, facts, &wanted);
+    let clashes = clashes_in(session, &linked, &wanted, targets);
+    // What only all targets together are, or make twice, is nobody's mistake.
+    linked.errors.retain(|error| {
+        !matches!(
+            error,
+            GraphError::OutputClash { .. } | GraphError::TooMany { .. }
+        )
+    });
+    linked
+        .expand
+        .retain(|error| !matches!(error, ExpandError::TooMuch { .. }));
+    session.take(facts, linked);
+    session.findings.extend(clashes);
+}
+
+/// Few instances clash at all; of these it is asked which come together in one target.
+fn clashes_in(
+    session: &Session,
+    linked: &Linked,
+    wanted: &[Wanted],
+    targets: Vec<String>,
+) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    if !linked.has_clashes() {
+        return findings;
+    }
+    let meant: HashMap<&Wanted, &Vec<InstanceIx>> = wanted.iter().zip(&linked.meant).collect();
+    let most = MOST_LOOKED_AT / (linked.graph.instances.len() + targets.len());
+    for target in targets.into_iter().take(most) {
+        let request = session.request(vec![target], None);
+        let wanted = select(&session.loaded.workspace, &request).unwrap_or_default();
+        let wanted = wanted.iter().filter_map(|wanted| meant.get(wanted));
+        let meant = wanted.flat_map(|all| all.iter().copied());
+        let reached = linked.graph.reached(meant);
+        findings.extend(linked.clashes(reached.into_iter()).into_iter().map(boxed));
+    }
+    findings
 }
 
 fn targets(workspace: &Workspace) -> Vec<String> {

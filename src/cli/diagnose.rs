@@ -1,5 +1,7 @@
-//! Findings of all phases, drawn for people and told as events.
+//! Findings of all phases, drawn for people and told as events. However many there are, and
+//! however long the lines: what is told stays readable.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -12,6 +14,17 @@ use crate::event::{self, Related};
 use crate::load::Loaded;
 use crate::source::{SourceMap, Span};
 use crate::suggest::{is_unseen, printable};
+
+/// So many errors and so many warnings are told.
+const MOST: usize = 100;
+/// Longer messages lose their middle.
+const LONGEST: usize = 1_200;
+/// A label is a few words.
+const LONGEST_LABEL: usize = 200;
+/// One report underlines so many places.
+const MOST_LABELS: usize = 12;
+/// The code of what says that not all is told.
+pub(super) const MORE: &str = "pipe::more";
 
 /// Something to tell, from any phase.
 pub(super) type Finding = Box<dyn Diagnostic + Send + Sync>;
@@ -35,34 +48,106 @@ pub(super) fn is_error(finding: &Finding) -> bool {
 }
 
 /// Findings as an event each, with the report drawn for people; equal ones once. First those that
-/// have no place, then in the order of files and lines.
+/// have no place, then in the order of files and lines. Of very many the first are told, and how
+/// many there are.
 pub(super) fn events(
     findings: &[Finding],
     sources: &SourceMap,
     around: &Surroundings,
 ) -> Vec<event::Diagnostic> {
-    let mut ordered: Vec<&Finding> = findings.iter().collect();
+    let mut distinct = HashSet::new();
+    let mut ordered: Vec<&Finding> = findings
+        .iter()
+        .filter(|finding| distinct.insert(identity(finding)))
+        .collect();
     ordered.sort_by_cached_key(|finding| labels(finding).next().map(|label| label.offset()));
+    let (mut errors, mut warnings) = (0, 0);
+    ordered.retain(|finding| {
+        let count = match is_error(finding) {
+            true => &mut errors,
+            false => &mut warnings,
+        };
+        *count += 1;
+        *count <= MOST
+    });
     if ordered.is_empty() {
         return Vec::new();
     }
-    let (seen, mut told) = (seen(sources), HashSet::new());
-    ordered
-        .into_iter()
-        .map(|finding| event::Diagnostic {
-            rendered: Some(draw(finding, &seen, around)),
-            ..event(finding, sources)
-        })
-        .filter(|event| told.insert(event.rendered.clone()))
-        .collect()
+    let seen = seen(sources);
+    let told = ordered.into_iter().map(|finding| event::Diagnostic {
+        rendered: Some(draw(finding, &seen, around)),
+        ..event(finding, sources)
+    });
+    told.chain(more(errors, warnings)).collect()
 }
 
 fn labels(finding: &Finding) -> impl Iterator<Item = LabeledSpan> + '_ {
     finding.labels().into_iter().flatten()
 }
 
+/// What says that not all of so many are told.
+fn more(errors: usize, warnings: usize) -> Option<event::Diagnostic> {
+    let left_out = errors.saturating_sub(MOST) + warnings.saturating_sub(MOST);
+    let message = format!(
+        "{} in all; {left_out} of them are not shown",
+        counts(errors, warnings)
+    );
+    (left_out > 0).then(|| event::Diagnostic {
+        code: MORE.to_owned(),
+        severity: match errors {
+            0 => event::Severity::Warning,
+            _ => event::Severity::Error,
+        },
+        rendered: Some(format!("{message}\n")),
+        message,
+        file: None,
+        line: None,
+        column: None,
+        end_line: None,
+        end_column: None,
+        help: None,
+        related: Vec::new(),
+    })
+}
+
+/// What two equal findings have in common.
+fn identity(finding: &Finding) -> (String, String, Vec<(usize, usize)>) {
+    let code = finding.code().map(|code| code.to_string());
+    (
+        code.unwrap_or_default(),
+        finding.to_string(),
+        labels(finding)
+            .map(|label| (label.offset(), label.len()))
+            .collect(),
+    )
+}
+
+/// `2 errors, 1 warning`.
+fn counts(errors: usize, warnings: usize) -> String {
+    let some = [(errors, "error"), (warnings, "warning")]
+        .into_iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, word)| super::session::plural(count, word));
+    some.collect::<Vec<_>>().join(", ")
+}
+
+/// `text`, without its middle where it is very long.
+fn clipped(text: &str, most: usize) -> Cow<'_, str> {
+    if text.len() <= most {
+        return Cow::Borrowed(text);
+    }
+    let head: String = text.chars().take(most * 3 / 4).collect();
+    let tail: Vec<char> = text.chars().rev().take(most / 4).collect();
+    Cow::Owned(format!(
+        "{head} … {}",
+        tail.into_iter().rev().collect::<String>()
+    ))
+}
+
 fn event(finding: &Finding, sources: &SourceMap) -> event::Diagnostic {
-    let mut places = labels(finding).filter_map(|label| place(&label, sources));
+    let mut places = labels(finding)
+        .take(MOST_LABELS)
+        .filter_map(|label| place(&label, sources));
     let first = places.next();
     let at = |get: fn(&Related) -> usize| first.as_ref().map(get);
     event::Diagnostic {
@@ -75,7 +160,7 @@ fn event(finding: &Finding, sources: &SourceMap) -> event::Diagnostic {
         } else {
             event::Severity::Warning
         },
-        message: finding.to_string(),
+        message: clipped(&finding.to_string(), LONGEST).into_owned(),
         line: at(|place| place.line),
         column: at(|place| place.column),
         end_line: at(|place| place.end_line),
@@ -83,7 +168,7 @@ fn event(finding: &Finding, sources: &SourceMap) -> event::Diagnostic {
         file: first.map(|place| place.file),
         help: finding
             .help()
-            .map(|help| help.to_string())
+            .map(|help| clipped(&help.to_string(), LONGEST).into_owned())
             .filter(|help| !help.is_empty()),
         related: places.collect(),
         rendered: None,
@@ -138,7 +223,7 @@ struct Placed<'a> {
 
 impl std::fmt::Display for Placed<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&printable(&self.finding.to_string()))
+        f.write_str(&printable(&clipped(&self.finding.to_string(), LONGEST)))
     }
 }
 
@@ -156,6 +241,7 @@ impl Diagnostic for Placed<'_> {
     fn help<'a>(&'a self) -> Option<Box<dyn std::fmt::Display + 'a>> {
         // Some kinds always have the field; an empty one is no help.
         let help = self.finding.help()?.to_string();
+        let help = clipped(&help, LONGEST);
         (!help.is_empty()).then(|| Box::new(printable(&help).into_owned()) as _)
     }
 
@@ -165,10 +251,16 @@ impl Diagnostic for Placed<'_> {
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
         let shown = |label: LabeledSpan| {
-            let text = label.label().map(|text| printable(text).into_owned());
-            LabeledSpan::new(text, label.offset(), label.len())
+            let end = label.offset() + label.len();
+            let span = Span::new(label.offset() as u32, end as u32);
+            let text = label
+                .label()
+                .map(|text| printable(&clipped(text, LONGEST_LABEL)).into_owned());
+            LabeledSpan::new_with_span(text, self.sources.showable(span))
         };
-        Some(Box::new(self.finding.labels()?.map(shown)))
+        Some(Box::new(
+            self.finding.labels()?.take(MOST_LABELS).map(shown),
+        ))
     }
 }
 

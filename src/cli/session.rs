@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError};
 
-use super::diagnose::{Finding, events, is_error, of_loading};
+use super::diagnose::{Finding, MORE, events, is_error, of_loading};
 use super::exit::{Exit, refuse};
 use super::options::{self, Surroundings};
 use super::standing::{self, Standing};
@@ -128,11 +128,18 @@ impl<'a> Session<'a> {
 
     /// The graph of `wanted`.
     pub(super) fn link(&mut self, facts: &Facts, wanted: &[Wanted], purpose: Purpose) -> StepGraph {
+        let linked = link(&self.loaded.workspace, facts, wanted, purpose);
+        self.take(facts, linked)
+    }
+
+    /// A graph, whose findings are added to the session's.
+    pub(super) fn take(&mut self, facts: &Facts, linked: Linked) -> StepGraph {
         let Linked {
             graph,
             expand,
             errors,
-        } = link(&self.loaded.workspace, facts, wanted, purpose);
+            ..
+        } = linked;
         let asked = facts.asked.lock().unwrap_or_else(PoisonError::into_inner);
         self.asked.extend(asked.iter().cloned());
         let looked_at = self.env_files.hand_over(&mut self.loaded.sources);
@@ -282,7 +289,7 @@ pub(super) fn tell(events: &[event::Diagnostic]) {
         output::err("\n");
     }
     let (errors, warnings) = count(events);
-    if errors > 1 {
+    if errors > 1 && !events.iter().any(|event| event.code == MORE) {
         let files: BTreeSet<_> = events
             .iter()
             .filter_map(|event| event.file.as_ref())

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::LazyLock;
 
-use minijinja::value::{Kwargs, Rest};
+use minijinja::value::{Kwargs, Rest, ValueKind};
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior, Value};
 
+use super::limits::{self, MAX_VALUE};
 use super::template::Late;
 use super::uses::{Use, uses};
 use super::value::{Val, path_value};
@@ -70,6 +71,16 @@ pub(super) fn evaluate(
         }
     }
     text.push_str(&expression[end..]);
+    let is_number = |name: &str| {
+        let value: Option<&Value> = context.get(name);
+        value.is_some_and(|value| value.kind() == ValueKind::Number)
+    };
+    limits::check_products(&text, is_number).map_err(|message| Fault {
+        message,
+        help: Some("texts are joined with `~`, lists written out".to_owned()),
+        is_syntax: false,
+        range: None,
+    })?;
     let value = ENGINE
         .compile_expression(&text)
         .and_then(|compiled| compiled.eval(context))
@@ -207,7 +218,7 @@ fn environment() -> Environment<'static> {
     env.set_debug(true);
     env.set_fuel(Some(FUEL));
     env.add_filter("default", minijinja::filters::default);
-    env.add_filter("replace", minijinja::filters::replace);
+    env.add_filter("replace", replace);
     env.add_filter("lower", minijinja::filters::lower);
     env.add_filter("upper", minijinja::filters::upper);
     env.add_filter("sort", minijinja::filters::sort);
@@ -289,26 +300,52 @@ fn split(text: String, separator: Option<String>) -> Vec<String> {
 }
 
 fn join(list: Value, separator: Option<String>) -> Result<String, Error> {
-    let items: Vec<String> = list.try_iter()?.map(|item| item.to_string()).collect();
-    Ok(items.join(separator.as_deref().unwrap_or_default()))
+    let separator = separator.unwrap_or_default();
+    let mut text = String::new();
+    for (index, item) in list.try_iter()?.enumerate() {
+        if index > 0 {
+            text.push_str(&separator);
+        }
+        text.push_str(&item.to_string());
+        bounded(text.len())?;
+    }
+    Ok(text)
 }
 
 fn json(value: Value, _: Rest<Value>, _: Kwargs) -> Result<String, Error> {
-    serde_json::to_string(&value)
-        .map_err(|error| Error::new(ErrorKind::BadSerialization, error.to_string()))
+    let text = serde_json::to_string(&value)
+        .map_err(|error| Error::new(ErrorKind::BadSerialization, error.to_string()))?;
+    bounded(text.len())?;
+    Ok(text)
+}
+
+fn replace(text: String, from: String, to: String) -> Result<String, Error> {
+    let grown = text.matches(from.as_str()).count().saturating_mul(to.len());
+    bounded(text.len().saturating_add(grown))?;
+    Ok(text.replace(&from, &to))
+}
+
+/// What a filter gives is no larger than a value may be.
+fn bounded(bytes: usize) -> Result<(), Error> {
+    match bytes <= MAX_VALUE {
+        true => Ok(()),
+        false => Err(Error::new(ErrorKind::InvalidOperation, limits::too_large())),
+    }
 }
 
 /// One shell word; a list gives its elements as words.
 fn quote(value: Value) -> Result<String, Error> {
     let word = |item: &Value| super::quote::posix_word(&item.to_string());
-    match value.kind() {
-        minijinja::value::ValueKind::Seq => Ok(value
+    let text = match value.kind() {
+        ValueKind::Seq => value
             .try_iter()?
             .map(|item| word(&item))
             .collect::<Vec<_>>()
-            .join(" ")),
-        _ => Ok(word(&value)),
-    }
+            .join(" "),
+        _ => word(&value),
+    };
+    bounded(text.len())?;
+    Ok(text)
 }
 
 #[cfg(test)]

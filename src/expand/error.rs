@@ -264,6 +264,22 @@ pub enum ExpandError {
         #[label("multiplied with the other axes")]
         span: Span,
     },
+    /// The steps expand to more than fits into memory.
+    ///
+    /// A few lines can make very much: long values that many instances share, the environment of very many steps,
+    /// large axis values. What all instances of a run hold together has a limit.
+    #[error("the steps expand to more than fits into memory")]
+    #[diagnostic(
+        code(pipe::expand::too_much),
+        help(
+            "long values, environments or lists that many instances share make them large: give each only what it uses"
+        )
+    )]
+    TooMuch {
+        /// Where that showed.
+        #[label("too much with this one")]
+        span: Span,
+    },
     /// The glob of an axis matches no file, so the step has no instance.
     ///
     /// Globs see files that are there when the run starts, and nothing that a step makes.
@@ -354,6 +370,11 @@ impl ExpandError {
     /// Whether what it is about can run all the same.
     pub(super) fn is_warning(&self) -> bool {
         self.severity() == Some(miette::Severity::Warning)
+    }
+
+    /// All together is more than can be expanded; `span` is where that showed.
+    pub(super) fn too_much(span: Span) -> Self {
+        Self::TooMuch { span }
     }
 
     /// A value that is wrong: `message` is `what is wrong: what to do`.

@@ -5,6 +5,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use super::limits::Spent;
 use crate::glob::{Pattern, PatternSet};
 use crate::parse::Dotenv;
 use crate::path::RelPath;
@@ -53,6 +54,8 @@ pub struct Facts {
     /// What steps make, as far as it can be told before axes are known: no axis
     /// has a value of it, and no dotenv file is among it.
     pub made: OnceLock<PatternSet>,
+    /// What expanding used up so far.
+    pub spent: Spent,
     /// The files that match a pattern of a matrix axis, sorted.
     pub files: ListFiles,
     /// The dotenv file at a path.

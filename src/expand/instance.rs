@@ -1,6 +1,6 @@
 //! Instances: a step with its matrix values and its profile filled in.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use indexmap::IndexMap;
 
@@ -18,6 +18,9 @@ use crate::source::{Span, Spanned};
 
 /// The time between TERM and KILL where nothing else is said.
 const GRACE: std::time::Duration = std::time::Duration::from_secs(5);
+
+/// After so many mistakes in one step, its other instances are not looked at.
+const MOST_MISTAKES: usize = 100;
 
 /// A step with its matrix values and its profile filled in, before its edges are known.
 #[derive(Clone, Debug)]
@@ -84,6 +87,9 @@ pub fn instances(
     facts: &Facts,
     findings: &mut Vec<ExpandError>,
 ) -> Vec<Instance> {
+    if !facts.spent.is_left() {
+        return Vec::new();
+    }
     let scope = Scope::new(workspace, pipeline, facts, profile, Some(step));
     let cells = match matrix::cells(step, &scope, findings) {
         Ok(cells) => cells,
@@ -93,6 +99,7 @@ pub fn instances(
         }
     };
     let mut instances = Vec::with_capacity(cells.len());
+    let mut told = HashSet::new();
     for cell in cells {
         let mut errors = Vec::new();
         let instance = instance(
@@ -105,13 +112,19 @@ pub fn instances(
             &mut errors,
         );
         if errors.iter().all(ExpandError::is_warning) {
+            let enough = facts.spent.instance(weight(&instance));
             instances.push(instance);
+            if !enough {
+                findings.push(ExpandError::too_much(step.name.span));
+                return instances;
+            }
         }
         // A mistake in a step is the same mistake in each of its instances.
-        for error in errors {
-            if !findings.contains(&error) {
-                findings.push(error);
-            }
+        errors.retain(|error| !told.contains(error));
+        told.extend(errors.iter().cloned());
+        findings.append(&mut errors);
+        if told.len() > MOST_MISTAKES {
+            break;
         }
     }
     instances
@@ -131,6 +144,23 @@ pub fn listed_cell(
     parts::fill_cell(&scope, cell, span, findings)
 }
 
+/// The bytes that an instance takes up, about, without its texts and patterns: these are
+/// counted as they are made.
+fn weight(instance: &Instance) -> usize {
+    const INSTANCE: usize = 1 << 10;
+    const ITEM: usize = 64;
+    let plan = &instance.plan;
+    let literals = plan
+        .sources
+        .iter()
+        .map(|sources| sources.literals.len() + sources.patterns.len() + sources.excludes.len());
+    let checks = plan.requires.len() + plan.verify.len();
+    let items = plan.outputs.len() + literals.sum::<usize>() + 4 * checks + instance.needs.len();
+    INSTANCE
+        + ITEM * (items + instance.cell.len() + plan.env.len() + plan.pass_env.len())
+        + plan.name.len()
+}
+
 /// What a step declares to make, in all of its instances under a profile. Mistakes are left out:
 /// they are told where the step is expanded.
 pub fn declared(
@@ -140,7 +170,7 @@ pub fn declared(
     profile: Option<&str>,
     facts: &Facts,
 ) -> Vec<Declared> {
-    if step.outputs.is_empty() {
+    if step.outputs.is_empty() || !facts.spent.is_left() {
         return Vec::new();
     }
     let scope = Scope::new(workspace, pipeline, facts, profile, Some(step));

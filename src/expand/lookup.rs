@@ -1,6 +1,7 @@
 //! What each name stands for, worked out when it is asked for.
 
 use super::error::ExpandError;
+use super::limits::{MAX_CHAIN, weigh};
 use super::names::{field, foreign, no_value_itself, typed_value, undefined};
 use super::scope::{Expanded, Known, Scope, Typed};
 use super::segments::Expression;
@@ -267,6 +268,10 @@ impl<'a> Scope<'a> {
         let known = work_out();
         self.leave();
         let known = known?;
+        let bytes = weigh(&known.value).map_err(|message| ExpandError::value(message, span))?;
+        if !self.facts.spent.text(bytes) {
+            return Err(ExpandError::too_much(span));
+        }
         self.resolved
             .borrow_mut()
             .insert(name.to_owned(), known.clone());
@@ -283,6 +288,14 @@ impl<'a> Scope<'a> {
                 circle: circle.join(" → "),
                 span,
             });
+        }
+        if resolving.len() >= MAX_CHAIN {
+            return Err(ExpandError::value(
+                format!(
+                    "more than {MAX_CHAIN} values are worked out for one another: write some of them out"
+                ),
+                span,
+            ));
         }
         resolving.push(name.to_owned());
         Ok(())

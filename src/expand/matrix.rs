@@ -11,7 +11,8 @@ use std::collections::HashMap;
 use indexmap::{IndexMap, IndexSet};
 
 use super::error::ExpandError;
-use super::scope::{Known, Scope};
+use super::limits::{MAX_MATRIX, weigh};
+use super::scope::{Expanded, Known, Scope};
 use super::value::Val;
 use crate::glob::Pattern;
 use crate::model::{Axis, Combination, Matrix, Step, display_cell};
@@ -19,6 +20,9 @@ use crate::parse::ValueDoc;
 use crate::path::{RelPath, to_text};
 use crate::source::Spanned;
 use crate::suggest::did_you_mean;
+
+/// All values of all combinations of one matrix.
+const MOST_VALUES: usize = 1_000_000;
 
 /// One combination.
 #[derive(Clone, Debug, Default)]
@@ -55,6 +59,7 @@ pub(super) fn cells(
         count.checked_mul(values.len() as u64)
     });
     refuse_many(step, matrix, count.unwrap_or(u64::MAX))?;
+    check_sizes(step, matrix, &axes, count.unwrap_or(u64::MAX))?;
     let mut combinations = product(&axes);
     for entry in &matrix.exclude {
         let values = exclude_values(entry, &axes, scope)?;
@@ -73,7 +78,27 @@ pub(super) fn cells(
         });
     }
     refuse_many(step, matrix, all.len() as u64)?;
-    Ok(named(all, &axes, scope))
+    named(all, &axes, scope).ok_or_else(|| ExpandError::too_much(step.name.span))
+}
+
+/// Refuses values that are too large for so many combinations, and entries that are too many to
+/// compare with all of them.
+fn check_sizes(step: &Step, matrix: &Matrix, axes: &Axes, count: u64) -> Expanded<()> {
+    let count = count as usize;
+    let entries = matrix.include.len() + matrix.exclude.len();
+    let mut bytes = count.saturating_mul(entries);
+    for values in axes.values() {
+        let mut sum = 0;
+        for known in values {
+            sum += weigh(&known.value)
+                .map_err(|message| ExpandError::value(message, step.name.span))?;
+        }
+        bytes = bytes.saturating_add((count / values.len().max(1)).saturating_mul(sum));
+    }
+    match bytes <= MAX_MATRIX {
+        true => Ok(()),
+        false => Err(ExpandError::too_much(step.name.span)),
+    }
 }
 
 fn refuse_many(step: &Step, matrix: &Matrix, count: u64) -> Result<(), ExpandError> {
@@ -234,9 +259,12 @@ fn product(axes: &Axes) -> Vec<Values> {
 
 /// Whether the combination has this value; a map may be named by its `name`.
 fn has(combination: &Values, key: &str, value: &Known, scope: &Scope) -> bool {
-    combination.get(key).is_some_and(|own| {
-        own.value == value.value || label(&own.value, scope) == label(&value.value, scope)
-    })
+    combination
+        .get(key)
+        .is_some_and(|own| match (&own.value, &value.value) {
+            (Val::Text(own), Val::Text(value)) => own == value,
+            (own, value) => own == value || label(own, scope) == label(value, scope),
+        })
 }
 
 fn entry_values(
@@ -310,12 +338,16 @@ fn include(
 }
 
 /// Names each combination by its axes in the order written, with include-only keys only where two
-/// would have one name. A key that some combination has is empty text in the others.
-fn named(combinations: Vec<Values>, axes: &Axes, scope: &Scope) -> Vec<Cell> {
+/// would have one name. A key that some combination has is empty text in the others. `None` where
+/// that makes too many values.
+fn named(combinations: Vec<Values>, axes: &Axes, scope: &Scope) -> Option<Vec<Cell>> {
     let keys: IndexSet<String> = combinations
         .iter()
         .flat_map(|values| values.keys().cloned())
         .collect();
+    if combinations.len().saturating_mul(keys.len()) > MOST_VALUES {
+        return None;
+    }
     let short = |labels: &Labels| shown(labels, |key| axes.contains_key(key));
     let mut cells: Vec<Cell> = combinations
         .into_iter()
@@ -343,7 +375,7 @@ fn named(combinations: Vec<Values>, axes: &Axes, scope: &Scope) -> Vec<Cell> {
             cell.values.entry(key.clone()).or_insert_with(empty);
         }
     }
-    cells
+    Some(cells)
 }
 
 type Labels = IndexMap<String, String>;

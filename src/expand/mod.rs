@@ -10,6 +10,7 @@ mod error;
 mod facts;
 mod instance;
 mod layers;
+mod limits;
 mod lookup;
 mod matrix;
 mod mentions;
@@ -31,6 +32,7 @@ pub use error::ExpandError;
 pub use facts::{EnvFile, Facts};
 pub(crate) use instance::literal_files;
 pub use instance::{Declared, Instance, declared, instances, listed_cell};
+pub use limits::Spent;
 pub use quote::Place;
 pub use resolved::{
     CacheMode, Check, CheckKind, Dialect, EnvPolicy, EnvSetting, Limit, Literal, Output,

@@ -245,26 +245,21 @@ fn check_output(
         OutputKind::File(path) | OutputKind::Folder(path) => path.clone(),
         OutputKind::Glob(pattern) => pattern.prefix().clone(),
     };
-    let covers = |file: &RelPath| match kind {
-        OutputKind::File(path) => path == file,
-        OutputKind::Folder(path) => file.is_in(path),
+    let covers = |file: &&RelPath| match kind {
+        OutputKind::File(path) => path == *file,
+        OutputKind::Folder(_) => true,
         OutputKind::Glob(pattern) => pattern.matches(file),
     };
-    let covered = scope
-        .workspace
-        .pipelines
-        .values()
-        .find(|pipeline| covers(&pipeline.file));
+    let covered = scope.workspace.files_in(&path).find(covers);
     let reason = match (path.parts().next().unwrap_or_default(), kind, covered) {
         (b".git", ..) => "belongs to git and cannot be an output".to_owned(),
         (b".pipe", ..) => "belongs to pipe and cannot be an output".to_owned(),
         (b"", OutputKind::File(_) | OutputKind::Folder(_), _) => {
             "is the whole workspace and cannot be an output".to_owned()
         }
-        (_, _, Some(pipeline)) => format!(
-            "covers the pipeline file `{}` and cannot be an output",
-            pipeline.file
-        ),
+        (_, _, Some(file)) => {
+            format!("covers the pipeline file `{file}` and cannot be an output")
+        }
         _ => return Ok(()),
     };
     Err(ExpandError::Path {
@@ -275,7 +270,12 @@ fn check_output(
 }
 
 fn pattern(scope: &Scope, text: &str, span: Span) -> Result<Pattern, ExpandError> {
-    Pattern::parse(&scope.pipeline.dir, text).map_err(|error| glob_error(text, &error, span))
+    let pattern = Pattern::parse(&scope.pipeline.dir, text)
+        .map_err(|error| glob_error(text, &error, span))?;
+    match scope.facts.spent.text(pattern.weight()) {
+        true => Ok(pattern),
+        false => Err(ExpandError::too_much(span)),
+    }
 }
 
 /// A pattern that cannot be read: where it would lead out, it is the path that is wrong.
@@ -319,6 +319,9 @@ pub(super) fn sources(
     let mut sources = Sources::default();
     let mut spans = Vec::new();
     for text in written {
+        if !scope.facts.spent.is_left() {
+            break; // which was told
+        }
         match take(source(scope, text), errors) {
             Some(Source::Pattern(pattern)) => sources.patterns.push(pattern),
             Some(Source::Literal(literal)) => {

@@ -12,6 +12,7 @@ use super::engine;
 use super::error::ExpandError;
 use super::facts::Facts;
 use super::layers::FileLayer;
+use super::limits::{MAX_VALUE, piece_weight, too_large, weigh};
 use super::names::{
     field, following, misfit, no_value_itself, place, push_text, refuse_outside, undefined,
 };
@@ -41,6 +42,9 @@ pub(super) enum Typed {
     /// Text as it was typed, at least a part.
     Text,
 }
+
+/// After so many mistakes in one text, the rest of it is not looked at.
+const MOST_MISTAKES: usize = 100;
 
 /// A value and where it comes from.
 #[derive(Clone, Debug)]
@@ -178,6 +182,9 @@ impl<'a> Scope<'a> {
 
     /// Text that may hold expressions; those known only at the step's turn stay as holes.
     pub(super) fn template(&self, text: &Text, reader: Reader) -> Expanded<Template> {
+        if !self.facts.spent.text(text.text.len()) {
+            return Err(ExpandError::too_much(text.span));
+        }
         if !text.text.contains("${{") {
             return Ok(Template::text(text.text.as_str()));
         }
@@ -194,6 +201,10 @@ impl<'a> Scope<'a> {
                 Segment::Expression(expression) => {
                     let context = shell.context(following(&segments, index));
                     match self.piece(expression, reader, context) {
+                        Ok((piece, _)) if !self.facts.spent.text(piece_weight(&piece)) => {
+                            errors.push(ExpandError::too_much(expression.span));
+                            break;
+                        }
                         Ok((Piece::Text(part), true)) => {
                             shell.read(&part);
                             push_text(&mut pieces, &part);
@@ -202,6 +213,9 @@ impl<'a> Scope<'a> {
                         Ok((Piece::Text(part), false)) => push_text(&mut pieces, &part),
                         Ok((hole, _)) => pieces.push(hole),
                         Err(error) => errors.push(error),
+                    }
+                    if errors.len() > MOST_MISTAKES {
+                        break;
                     }
                     shell.skip();
                 }
@@ -336,6 +350,7 @@ impl<'a> Scope<'a> {
     ) -> Expanded<Piece> {
         let mut early = BTreeMap::new();
         let mut typed = Typed::Nothing;
+        let mut bytes = 0;
         for one in uses {
             self.check_use(one, reader, expression)?;
             if LATE.contains(&one.root()) {
@@ -346,6 +361,7 @@ impl<'a> Scope<'a> {
             } else if let Some(known) = self.lookup(one, expression)? {
                 refuse_outside(&known, one, reader, expression)?;
                 typed = typed.max(one.typed(known.typed));
+                self.add_up(&mut bytes, &known.value, one, expression)?;
                 early.insert(one.name(), known.value);
             }
         }
@@ -426,6 +442,7 @@ impl<'a> Scope<'a> {
         let mut values = Vec::with_capacity(uses.len());
         let mut from = Known::of(Val::Null);
         let mut outside = None;
+        let mut bytes = 0;
         for one in &uses {
             self.check_use(one, reader, expression)?;
             if LATE.contains(&one.root()) {
@@ -434,6 +451,7 @@ impl<'a> Scope<'a> {
             }
             let known = self.lookup(one, expression)?;
             if let Some(known) = &known {
+                self.add_up(&mut bytes, &known.value, one, expression)?;
                 from.typed = from.typed.max(one.typed(known.typed));
                 outside = outside.or(known.outside.is_some().then_some((one, known.clone())));
             }
@@ -452,6 +470,24 @@ impl<'a> Scope<'a> {
             from.outside = known.outside;
         }
         Ok((value, from))
+    }
+
+    /// However often an expression uses values: its own is no larger than values may be.
+    fn add_up(
+        &self,
+        bytes: &mut usize,
+        value: &Val,
+        one: &Use,
+        expression: &Expression,
+    ) -> Expanded<()> {
+        let added = weigh(value).and_then(|more| {
+            *bytes += more;
+            match *bytes <= MAX_VALUE {
+                true => Ok(()),
+                false => Err(too_large()),
+            }
+        });
+        added.map_err(|message| ExpandError::value(message, expression.part(&one.range)))
     }
 
     /// `needs.build` where steps of two pipelines have that name.

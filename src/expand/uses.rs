@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use super::engine::{FILTERS, Fault, TESTS};
+use super::limits::check_size;
 use super::scope::Typed;
 use super::tokens::{Kind, Token, tokens};
 use crate::suggest::did_you_mean;
@@ -102,6 +103,12 @@ pub(super) fn uses<'e>(
             is_compared: false,
         }]);
     }
+    check_size(expression).map_err(|message| Fault {
+        message,
+        help: Some("split it up with variables: `vars.x`".to_owned()),
+        is_syntax: true,
+        range: None,
+    })?;
     let tokens = tokens(expression);
     let mut uses = Vec::new();
     let mut at = 0;

@@ -9,7 +9,7 @@ use std::sync::{Arc, OnceLock};
 use serde::{Deserialize, Serialize};
 
 use super::engine::Engine;
-use super::syntax::{self, Alternative, GlobError, escape};
+use super::syntax::{self, Alternative, GlobError, Part, Token, escape};
 use crate::path::RelPath;
 
 /// A pattern of the dialect, relative to the workspace root.
@@ -66,6 +66,18 @@ impl Pattern {
             glob: Box::default(),
         }
         .into()
+    }
+
+    /// The bytes that it takes up, about.
+    pub fn weight(&self) -> usize {
+        const PART: usize = 64;
+        let of_part = |part: &Part| match part {
+            Part::Literal(name) => PART + name.len(),
+            Part::Wild(tokens) => PART + tokens.len() * size_of::<Token>(),
+            Part::AnyDepth => PART,
+        };
+        let parts = self.alternatives().iter().flat_map(|one| &one.0);
+        self.text.len() + parts.map(of_part).sum::<usize>()
     }
 
     /// Whether it has no wildcard: it names one path.

@@ -9,7 +9,7 @@ use crate::path::{PathError, RelPath, to_bytes};
 /// Braces in braces: deeper than this is an error.
 const MAX_DEPTH: usize = 16;
 /// All alternatives of a pattern together may have so many lexemes.
-const MAX_EXPANDED: usize = 1 << 18;
+const MAX_EXPANDED: usize = 1 << 16;
 
 /// Why a text is no pattern.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]

@@ -27,15 +27,30 @@ struct Made<T> {
 /// A literal output, and whether it is a folder with all in it.
 type Place<'g> = Made<(&'g RelPath, bool)>;
 
-/// All clashes; of those that two places in the files lead to, one.
+/// An output is compared with so many that are around it or equal.
+const MOST_COMPARED: usize = 100;
+
+/// Clashes, and who is in any of them.
+pub(super) struct Found {
+    /// Of the clashes that two places in the files lead to, one.
+    pub(super) errors: Vec<GraphError>,
+    pub(super) suspects: HashSet<InstanceIx>,
+}
+
+/// All clashes among some instances, which are in order.
 pub(super) fn find<'g>(
     graph: &'g StepGraph,
     askers: &'g Askers,
     together: Together<'g>,
-) -> Vec<GraphError> {
+    among: &[InstanceIx],
+) -> Found {
     let mut places: Vec<Place<'_>> = Vec::new();
     let mut globs: Vec<Made<&Pattern>> = Vec::new();
-    for (by, instance) in graph.instances.iter().enumerate() {
+    for by in among.iter().copied() {
+        let instance = &graph.instances[by];
+        let first = graph.first[by];
+        let is_stood_for =
+            matches!(together, Together::All) && first != by && among.binary_search(&first).is_ok();
         for (output, span) in instance.plan.outputs.iter().zip(&instance.output_spans) {
             let span = *span;
             let mut place = |path, folder| {
@@ -45,7 +60,7 @@ pub(super) fn find<'g>(
             match &output.kind {
                 _ if output.negated => {}
                 // The first stands for its equals where all run together.
-                _ if matches!(together, Together::All) && graph.first[by] != by => {}
+                _ if is_stood_for => {}
                 OutputKind::File(path) => place(path, false),
                 OutputKind::Folder(path) => place(path, true),
                 OutputKind::Glob(what) => globs.push(Made { what, by, span }),
@@ -59,11 +74,14 @@ pub(super) fn find<'g>(
         askers,
         together,
         told: HashSet::new(),
-        errors: Vec::new(),
+        found: Found {
+            errors: Vec::new(),
+            suspects: HashSet::new(),
+        },
     };
     clashes.of_places(&places);
     clashes.of_globs(&places, &globs);
-    clashes.errors
+    clashes.found
 }
 
 struct Clashes<'g> {
@@ -71,7 +89,7 @@ struct Clashes<'g> {
     askers: &'g Askers,
     together: Together<'g>,
     told: HashSet<(Span, Span)>,
-    errors: Vec<GraphError>,
+    found: Found,
 }
 
 impl Clashes<'_> {
@@ -83,7 +101,7 @@ impl Clashes<'_> {
             while around.last().is_some_and(|other| !path.is_in(other.what.0)) {
                 around.pop();
             }
-            let clash = around.iter().find(|other| {
+            let clash = around.iter().take(MOST_COMPARED).find(|other| {
                 (other.what.1 || other.what.0 == path) && self.both_make(other.by, this.by, path)
             });
             if let Some(other) = clash {
@@ -108,7 +126,8 @@ impl Clashes<'_> {
             let this = (glob.by, glob.span);
             let text = glob.what.text();
             let equal = texts.entry(text).or_default();
-            if let Some(same) = equal.iter().find(|same| self.both_run(same.by, glob.by)) {
+            let mut compared = equal.iter().take(MOST_COMPARED);
+            if let Some(same) = compared.find(|same| self.both_run(same.by, glob.by)) {
                 self.tell(text.to_owned(), (same.by, same.span), this);
             }
             equal.push(glob);
@@ -119,11 +138,11 @@ impl Clashes<'_> {
             {
                 self.tell(text.to_owned(), (folder.by, folder.span), this);
             }
-            let matched = below(places, glob.what.prefix()).iter().find(|place| {
+            let matched = below(places, glob.what.prefix()).iter().filter(|place| {
                 let (path, is_folder) = place.what;
                 !is_folder && glob.what.matches(path) && self.both_make(place.by, glob.by, path)
             });
-            if let Some(place) = matched {
+            for place in matched.collect::<Vec<_>>() {
                 self.tell(place.what.0.to_string(), (place.by, place.span), this);
             }
         }
@@ -145,6 +164,7 @@ impl Clashes<'_> {
     }
 
     fn tell(&mut self, path: String, first: (InstanceIx, Span), second: (InstanceIx, Span)) {
+        self.found.suspects.extend([first.0, second.0]);
         if !self.told.insert((first.1, second.1)) {
             return;
         }
@@ -164,7 +184,7 @@ impl Clashes<'_> {
             let axis = telling_apart(one, other);
             format!("let the path name what tells the instances apart: `${{{{ matrix.{axis} }}}}`")
         };
-        self.errors.push(GraphError::OutputClash {
+        self.found.errors.push(GraphError::OutputClash {
             path,
             first: one.plan.identity(),
             second: other.plan.identity(),

@@ -8,6 +8,10 @@ use petgraph::algo::{kosaraju_scc, toposort};
 use super::clash::covers;
 use super::{Edge, GraphError, InstanceIx, StepGraph};
 use crate::expand::{Instance, literal_files};
+use crate::source::Span;
+
+/// So many edges of a circle are shown with their places.
+const MOST_EDGES: usize = 20;
 
 /// One shortest circle of each knot of steps that need each other.
 pub(super) fn find(graph: &StepGraph) -> Vec<GraphError> {
@@ -27,30 +31,21 @@ pub(super) fn find(graph: &StepGraph) -> Vec<GraphError> {
         .collect()
 }
 
-/// Literal sources that the instance itself makes.
-pub(super) fn of_one(instance: &Instance) -> Vec<GraphError> {
+/// Literal sources that the instance itself makes, and where each is written.
+pub(super) fn of_one(instance: &Instance) -> Vec<(GraphError, Span)> {
     let outputs = || instance.plan.outputs.iter().zip(&instance.output_spans);
     let circles = literal_files(instance).filter_map(|(_, path, source)| {
         let mut covering = outputs().filter(|(output, _)| covers(output, path));
         let (_, made) = covering.clone().find(|(output, _)| !output.negated)?;
         let label = |text: &str, span| LabeledSpan::new_with_span(Some(text.to_owned()), span);
         let name = &instance.plan.name;
-        (!covering.any(|(output, _)| output.negated)).then(|| GraphError::Cycle {
+        let error = GraphError::Cycle {
             circle: format!("{name} → {name}"),
             edges: vec![label("read here", source), label("made here", *made)],
-        })
+        };
+        (!covering.any(|(output, _)| output.negated)).then_some((error, source))
     });
     circles.collect()
-}
-
-/// Whether both circles are drawn at the same places: then one of them says it all.
-pub(super) fn same_places(one: &GraphError, other: &GraphError) -> bool {
-    let (GraphError::Cycle { edges: one, .. }, GraphError::Cycle { edges: other, .. }) =
-        (one, other)
-    else {
-        return false;
-    };
-    one == other
 }
 
 /// The shortest circle through the first instance of the knot; `None` if the knot is no circle.
@@ -96,15 +91,34 @@ fn back<'g>(
     circle
 }
 
+/// The names with arrows between them; of very many the first and the last.
+pub(super) fn joined<S: AsRef<str>>(names: &[S]) -> String {
+    let names: Vec<&str> = names.iter().map(AsRef::as_ref).collect();
+    const ENDS: usize = 10;
+    if names.len() <= 2 * ENDS + 1 {
+        return names.join(" → ");
+    }
+    let left_out = names.len() - 2 * ENDS;
+    format!(
+        "{} → ({left_out} more) → {}",
+        names[..ENDS].join(" → "),
+        names[names.len() - ENDS..].join(" → ")
+    )
+}
+
 fn draw(graph: &StepGraph, circle: &[(InstanceIx, &Edge)]) -> GraphError {
     let name = |ix: InstanceIx| graph.instances[ix].plan.name.clone();
     let mut names: Vec<String> = circle.iter().map(|(ix, _)| name(*ix)).collect();
     names.push(name(circle[0].0));
-    let edges = circle.iter().zip(&names[1..]).map(|((ix, edge), needed)| {
-        LabeledSpan::new_with_span(Some(format!("`{}` needs `{needed}`", name(*ix))), edge.span)
-    });
+    let edges = circle
+        .iter()
+        .zip(&names[1..])
+        .take(MOST_EDGES)
+        .map(|((ix, edge), needed)| {
+            LabeledSpan::new_with_span(Some(format!("`{}` needs `{needed}`", name(*ix))), edge.span)
+        });
     GraphError::Cycle {
         edges: edges.collect(),
-        circle: names.join(" → "),
+        circle: joined(&names),
     }
 }

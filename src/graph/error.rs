@@ -97,6 +97,28 @@ pub enum GraphError {
         #[label(collection, "needed here")]
         edges: Vec<LabeledSpan>,
     },
+    /// A graph has more edges than it may have.
+    ///
+    /// Where very many instances each need very many others, a few lines mean millions of edges. A step with a `run` in
+    /// between, which needs all of the one side and is needed by all of the other, needs only one edge for each.
+    #[error("`{step}` needs {partners} instances here, which makes more than {most} edges in all")]
+    #[diagnostic(
+        code(pipe::graph::too_many_edges),
+        help(
+            "let one step with a `run` need all of them, and the others need that one; or give both steps an axis in common"
+        )
+    )]
+    TooMany {
+        /// The instance that needs.
+        step: String,
+        /// How many it needs here.
+        partners: usize,
+        /// How many edges there may be.
+        most: usize,
+        /// Where.
+        #[label("needed here")]
+        span: Span,
+    },
     /// One path has two makers.
     ///
     /// Two steps of one target, or two instances of a step, write the same file. Both places are

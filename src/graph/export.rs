@@ -27,6 +27,9 @@ pub fn export(graph: &StepGraph, format: Format) -> String {
     }
 }
 
+/// Levels that are shown by blanks.
+const MAX_INDENT: usize = 32;
+
 fn word(kind: &EdgeKind) -> &'static str {
     match kind {
         EdgeKind::Needs(_) => "needs",
@@ -59,12 +62,13 @@ fn tree(graph: &StepGraph) -> String {
         needed.sort_unstable();
         needed.dedup();
         let again = std::mem::replace(&mut seen[ix], true) && !needed.is_empty();
-        text.push_str(&format!(
-            "{:indent$}{name}{}\n",
-            "",
-            if again { " (above)" } else { "" },
-            indent = depth * 2
-        ));
+        // Deep down the number of the level takes the place of blanks.
+        let level = match depth > MAX_INDENT {
+            true => format!("{:indent$}[{depth}] ", "", indent = MAX_INDENT * 2),
+            false => " ".repeat(depth * 2),
+        };
+        let above = if again { " (above)" } else { "" };
+        text.push_str(&format!("{level}{name}{above}\n"));
         if !again {
             open.extend(needed.into_iter().rev().map(|needed| (needed, depth + 1)));
         }

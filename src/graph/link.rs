@@ -1,6 +1,7 @@
 //! From the wanted steps to the graph of all that they need.
 
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Arc;
 
 use indexmap::IndexSet;
 use petgraph::graph::{DiGraph, NodeIndex};
@@ -8,9 +9,10 @@ use petgraph::graph::{DiGraph, NodeIndex};
 use super::clash::Askers;
 use super::made::{self, Makers, owned};
 use super::merge::merge;
+use super::partners::{Expanded, Sought};
 use super::select::Wanted;
 use super::together::Together;
-use super::{Edge, EdgeKind, GraphError, InstanceIx, StepGraph, clash, cycle};
+use super::{Edge, EdgeKind, GraphError, InstanceIx, StepGraph, clash, cycle, groups};
 use crate::expand::{
     ExpandError, Facts, Instance, Output, Val, instances, listed_cell, literal_files,
 };
@@ -27,7 +29,30 @@ pub struct Linked {
     pub expand: Vec<ExpandError>,
     /// Errors of linking.
     pub errors: Vec<GraphError>,
+    /// The instances that each of the wanted steps stands for, in their order.
+    pub meant: Vec<Vec<InstanceIx>>,
+    /// All instances that are in a clash.
+    suspects: HashSet<InstanceIx>,
+    askers: Askers,
 }
+
+impl Linked {
+    /// Whether two instances make one path.
+    pub fn has_clashes(&self) -> bool {
+        !self.suspects.is_empty()
+    }
+
+    /// The clashes among these instances alone, which are in order.
+    pub fn clashes(&self, among: impl Iterator<Item = InstanceIx>) -> Vec<GraphError> {
+        let among: Vec<InstanceIx> = among.filter(|ix| self.suspects.contains(ix)).collect();
+        clash::find(&self.graph, &self.askers, Together::All, &among).errors
+    }
+}
+
+/// All edges of a graph: petgraph's numbers and ours stay small, and so does the memory.
+const MAX_EDGES: usize = 2_000_000;
+/// Suggestions are looked for among all names, so only for so many mistakes.
+const MOST_SUGGESTIONS: usize = 100;
 
 /// What a graph is for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -43,6 +68,16 @@ pub enum Purpose {
 
 /// The graph of `wanted` and all that they need.
 pub fn link(workspace: &Workspace, facts: &Facts, wanted: &[Wanted], purpose: Purpose) -> Linked {
+    linked(workspace, facts, wanted).finish(purpose, purpose != Purpose::Survey)
+}
+
+/// The same for one run that is only looked at: without what all other steps make.
+pub fn examine(workspace: &Workspace, facts: &Facts, wanted: &[Wanted]) -> Linked {
+    linked(workspace, facts, wanted).finish(Purpose::Run { args: false }, false)
+}
+
+fn linked<'a>(workspace: &'a Workspace, facts: &'a Facts, wanted: &[Wanted]) -> Linker<'a> {
+    facts.spent.reset();
     let mut steps = workspace
         .pipelines
         .values()
@@ -62,7 +97,7 @@ pub fn link(workspace: &Workspace, facts: &Facts, wanted: &[Wanted], purpose: Pu
     while let Some(instance) = linker.queue.pop_front() {
         linker.connect(instance);
     }
-    linker.finish(purpose)
+    linker
 }
 
 /// Which values of `--matrix` wanted steps have.
@@ -70,14 +105,14 @@ pub fn link(workspace: &Workspace, facts: &Facts, wanted: &[Wanted], purpose: Pu
 struct Chosen {
     had: HashSet<(String, String)>,
     /// A value, the instances of a step that all lack it, and where the step stands.
-    missed: Vec<((String, String), Vec<InstanceIx>, Span)>,
+    missed: Vec<((String, String), Arc<Expanded>, Span)>,
     /// Steps of which nothing is left.
     emptied: Vec<Emptied>,
 }
 
 /// A step of which `--matrix` leaves nothing.
 struct Emptied {
-    all: Vec<InstanceIx>,
+    all: Arc<Expanded>,
     /// All values that are asked for.
     wanted: Vec<(String, String)>,
     /// Whether the values of `--matrix` contradict those that were typed behind the step's name.
@@ -94,7 +129,7 @@ struct Linker<'a> {
     pipelines: Vec<&'a Pipeline>,
     /// Which pipelines each one's references lead to, itself included.
     reach: Vec<HashSet<usize>>,
-    expanded: HashMap<Key, Vec<InstanceIx>>,
+    expanded: HashMap<Key, Arc<Expanded>>,
     /// The profile that was asked for, for each instance: it travels along edges.
     requested: Vec<Option<String>>,
     /// Whether something wants the instance; the others of its step are not part of the graph.
@@ -107,9 +142,14 @@ struct Linker<'a> {
     queue: VecDeque<InstanceIx>,
     instances: Vec<Instance>,
     wanted: Vec<InstanceIx>,
+    meant: Vec<Vec<InstanceIx>>,
     edges: DiGraph<(), Edge>,
+    /// Edges were more than there may be: that was told, and no more are made.
+    too_many: bool,
     expand: Vec<ExpandError>,
     errors: Vec<GraphError>,
+    /// The errors that may come up again.
+    told: HashSet<(Span, String)>,
 }
 
 impl<'a> Linker<'a> {
@@ -128,19 +168,30 @@ impl<'a> Linker<'a> {
             queue: VecDeque::new(),
             instances: Vec::new(),
             wanted: Vec::new(),
+            meant: Vec::new(),
             edges: DiGraph::new(),
+            too_many: false,
             expand: Vec::new(),
             errors: Vec::new(),
+            told: HashSet::new(),
         }
     }
 
     fn want(&mut self, wanted: &Wanted) {
-        let Some(pipeline) = self.workspace.pipelines.get_index_of(&wanted.pipeline) else {
-            return;
-        };
-        let Some(step) = self.pipelines[pipeline].steps.get_index_of(&wanted.step) else {
-            return;
-        };
+        let fitting = self.fitting(wanted).unwrap_or_default();
+        for instance in &fitting {
+            if !self.reached[*instance] {
+                self.wanted.push(*instance);
+            }
+            self.reach(*instance);
+        }
+        self.meant.push(fitting);
+    }
+
+    /// The instances that are meant.
+    fn fitting(&mut self, wanted: &Wanted) -> Option<Vec<InstanceIx>> {
+        let pipeline = self.workspace.pipelines.get_index_of(&wanted.pipeline)?;
+        let step = self.pipelines[pipeline].steps.get_index_of(&wanted.step)?;
         if let (Some(profile), Some(asker)) = (&wanted.profile, &wanted.asker) {
             let asker = || (asker.value.clone(), asker.span);
             self.askers.entry(profile.clone()).or_insert_with(asker);
@@ -149,20 +200,17 @@ impl<'a> Linker<'a> {
         let span = wanted
             .span
             .unwrap_or(self.pipelines[pipeline].steps[step].name.span);
-        let Some(cell) = self.wanted_cell(wanted) else {
-            return;
-        };
-        let mut fitting = all.clone();
-        fitting.retain(|ix| self.instances[*ix].fits(&cell));
+        let cell = self.wanted_cell(wanted)?;
+        let mut fitting = all.fitting(&named(&cell), &self.instances);
         if fitting.is_empty() && !all.is_empty() {
             self.no_instance(&all, &cell, span);
         }
         for choice in &wanted.chosen {
             let one = std::slice::from_ref(choice);
-            if all.iter().any(|ix| self.instances[*ix].fits(one)) {
+            if !all.fitting(&named(one), &self.instances).is_empty() {
                 self.chosen.had.insert(choice.clone());
             } else if !all.is_empty() {
-                let missed = (choice.clone(), all.clone(), span);
+                let missed = (choice.clone(), Arc::clone(&all), span);
                 self.chosen.missed.push(missed);
             }
         }
@@ -176,12 +224,7 @@ impl<'a> Linker<'a> {
                 span,
             });
         }
-        for instance in fitting {
-            if !self.reached[instance] {
-                self.wanted.push(instance);
-            }
-            self.reach(instance);
-        }
+        Some(fitting)
     }
 
     /// The axis values that are asked for; those in a target's list may hold expressions.
@@ -221,7 +264,7 @@ impl<'a> Linker<'a> {
     }
 
     /// The instances of a step where `requested` is asked for; made once.
-    fn expand(&mut self, pipeline: usize, step: usize, requested: Option<&str>) -> Vec<InstanceIx> {
+    fn expand(&mut self, pipeline: usize, step: usize, requested: Option<&str>) -> Arc<Expanded> {
         let requested = requested.filter(|profile| {
             self.reach[pipeline]
                 .iter()
@@ -248,9 +291,9 @@ impl<'a> Linker<'a> {
             self.requested.push(requested.map(str::to_owned));
             self.instances.push(instance);
         }
-        let indices: Vec<InstanceIx> = (first..self.instances.len()).collect();
-        self.expanded.insert(key, indices.clone());
-        indices
+        let all = Arc::new(Expanded::new(first..self.instances.len()));
+        self.expanded.insert(key, Arc::clone(&all));
+        all
     }
 
     /// Adds the edges of one instance.
@@ -279,6 +322,10 @@ impl<'a> Linker<'a> {
         if partners.is_empty() && !all.is_empty() {
             self.no_partner(instance, &all, reference);
         }
+        if self.edges.edge_count() + partners.len() > MAX_EDGES {
+            self.too_many_edges(instance, reference.span, partners.len());
+            return;
+        }
         for partner in partners {
             self.edge(
                 partner,
@@ -288,6 +335,17 @@ impl<'a> Linker<'a> {
                     span: reference.span,
                 },
             );
+        }
+    }
+
+    fn too_many_edges(&mut self, instance: InstanceIx, span: Span, partners: usize) {
+        if !std::mem::replace(&mut self.too_many, true) {
+            self.errors.push(GraphError::TooMany {
+                step: self.instances[instance].plan.name.clone(),
+                partners,
+                most: MAX_EDGES,
+                span,
+            });
         }
     }
 
@@ -312,14 +370,20 @@ impl<'a> Linker<'a> {
     ) -> Option<(usize, usize)> {
         let own = &self.instances[instance].pipeline;
         let name = reference.value.pipeline.as_ref().unwrap_or(own);
-        let found = find(self.workspace, name, &reference.value.name, reference.span);
-        found
-            .map_err(|error| {
-                if !self.errors.contains(&error) {
-                    self.errors.push(error);
-                }
-            })
-            .ok()
+        let found = self.find(name, &reference.value.name, reference.span);
+        found.map_err(|error| self.tell(reference.span, error)).ok()
+    }
+
+    fn find(&self, pipeline: &str, name: &str, span: Span) -> Result<(usize, usize), GraphError> {
+        let suggests = self.errors.len() < MOST_SUGGESTIONS;
+        find(self.workspace, pipeline, name, span, suggests)
+    }
+
+    /// Adds an error, once.
+    fn tell(&mut self, span: Span, error: GraphError) {
+        if self.told.insert((span, error.to_string())) {
+            self.errors.push(error);
+        }
     }
 
     /// Those of `all` that the instance needs: all that fit the reference and have equal values
@@ -327,46 +391,27 @@ impl<'a> Linker<'a> {
     fn partners(
         &self,
         instance: InstanceIx,
-        all: &[InstanceIx],
+        all: &Expanded,
         reference: &Spanned<Reference>,
     ) -> Vec<InstanceIx> {
-        let from = &self.instances[instance];
-        let wanted = &reference.value.cell;
-        let shared = |other: &Instance| -> Vec<String> {
-            let named = |axis: &String| wanted.iter().any(|(key, _)| key == axis);
-            from.axes
-                .iter()
-                .filter(|axis| other.axes.contains(axis) && !named(axis))
-                .cloned()
-                .collect()
+        let Some(other) = all.first() else {
+            return Vec::new();
         };
-        all.iter()
-            .copied()
-            .filter(|ix| {
-                let other = &self.instances[*ix];
-                other.fits(wanted) && shared(other).iter().all(|axis| same(from, other, axis))
-            })
-            .collect()
+        let (from, other) = (&self.instances[instance], &self.instances[other]);
+        let sought = shared_cell(from, other, reference);
+        all.fitting(&sought, &self.instances)
     }
 
-    fn no_partner(
-        &mut self,
-        instance: InstanceIx,
-        all: &[InstanceIx],
-        reference: &Spanned<Reference>,
-    ) {
-        let (from, other) = (&self.instances[instance], &self.instances[all[0]]);
-        let mut wanted = reference.value.cell.clone();
-        let named = wanted.len();
-        for axis in from.axes.iter().filter(|axis| other.axes.contains(axis)) {
-            if let Some(value) = from.labels.get(axis)
-                && !wanted.iter().any(|(key, _)| key == axis)
-            {
-                wanted.push((axis.clone(), value.clone()));
-            }
-        }
-        let fits = |ix: &&InstanceIx| self.instances[**ix].fits(&reference.value.cell);
-        let help = match (wanted.get(named), all.iter().find(fits)) {
+    fn no_partner(&mut self, instance: InstanceIx, all: &Expanded, reference: &Spanned<Reference>) {
+        let Some(other) = all.first() else { return };
+        let (from, other) = (&self.instances[instance], &self.instances[other]);
+        let wanted = shared_cell(from, other, reference);
+        let wanted: Vec<(String, String)> = wanted
+            .into_iter()
+            .map(|sought| (sought.axis, sought.label))
+            .collect();
+        let fitting = all.fitting(&named(&reference.value.cell), &self.instances);
+        let help = match (wanted.get(reference.value.cell.len()), fitting.first()) {
             (Some((axis, _)), Some(one)) => format!(
                 "both steps have the axis `{axis}`, and equal values are needed; say which instance is meant, for example `{}`",
                 self.instances[*one].plan.name
@@ -376,14 +421,14 @@ impl<'a> Linker<'a> {
         self.tell_no_instance(all, &wanted, reference.span, help);
     }
 
-    fn no_instance(&mut self, all: &[InstanceIx], wanted: &[(String, String)], span: Span) {
+    fn no_instance(&mut self, all: &Expanded, wanted: &[(String, String)], span: Span) {
         let help = self.instead(all, wanted);
         self.tell_no_instance(all, wanted, span, help);
     }
 
     fn tell_no_instance(
         &mut self,
-        all: &[InstanceIx],
+        all: &Expanded,
         wanted: &[(String, String)],
         span: Span,
         help: String,
@@ -391,20 +436,24 @@ impl<'a> Linker<'a> {
         let pairs = wanted.iter();
         let pairs = pairs.map(|(axis, value)| (axis.as_str(), value.as_str()));
         let error = GraphError::NoInstance {
-            step: self.instances[all[0]].step.clone(),
+            step: self.instances[all.range().start].step.clone(),
             wanted: display_cell(pairs),
             span,
             help,
         };
-        if !self.errors.contains(&error) {
-            self.errors.push(error);
-        }
+        self.tell(span, error);
     }
 
     /// What to write instead of values that no instance has: a name like the wrong one, if one of
     /// them is wrong alone, or else all instances.
-    fn instead(&self, all: &[InstanceIx], wanted: &[(String, String)]) -> String {
-        let first = &self.instances[all[0]];
+    fn instead(&self, all: &Expanded, wanted: &[(String, String)]) -> String {
+        let all = &self.instances[all.range()];
+        let [first, ..] = all else {
+            return String::new();
+        };
+        if self.errors.len() >= MOST_SUGGESTIONS {
+            return String::new();
+        }
         for (axis, value) in wanted {
             if !first.cell.contains_key(axis) {
                 let step = &first.step;
@@ -416,16 +465,14 @@ impl<'a> Linker<'a> {
                     ),
                 };
             }
-            let values = all
-                .iter()
-                .filter_map(|ix| self.instances[*ix].labels.get(axis));
+            let values = all.iter().filter_map(|instance| instance.labels.get(axis));
             let values: IndexSet<&str> = values.map(String::as_str).collect();
             if !values.contains(value.as_str()) {
                 let help = did_you_mean(value, values);
                 return format!("`{axis}` is never `{value}`: {help}");
             }
         }
-        let names = all.iter().map(|ix| self.instances[*ix].plan.name.as_str());
+        let names = all.iter().map(|instance| instance.plan.name.as_str());
         format!(
             "name the instances that are meant; there are {}",
             listing(&names.collect::<Vec<_>>())
@@ -437,12 +484,9 @@ impl<'a> Linker<'a> {
         if literal_files(&self.instances[instance]).next().is_none() {
             return;
         }
-        for error in cycle::of_one(&self.instances[instance]) {
-            if !self
-                .errors
-                .iter()
-                .any(|told| cycle::same_places(told, &error))
-            {
+        for (error, span) in cycle::of_one(&self.instances[instance]) {
+            // All instances of a step are told as one.
+            if self.told.insert((span, String::new())) {
                 self.errors.push(error);
             }
         }
@@ -459,9 +503,12 @@ impl<'a> Linker<'a> {
             .collect();
         for (index, path, span, maker) in made {
             let all = self.expand(maker.pipeline, maker.step, requested.as_deref());
+            let cell = &maker.declared.cell;
+            let sought = cell.iter().map(|(axis, value)| Sought::value(axis, value));
             let by = all
+                .fitting(&sought.collect::<Vec<_>>(), &self.instances)
                 .into_iter()
-                .find(|ix| self.instances[*ix].cell == maker.declared.cell);
+                .find(|ix| self.instances[*ix].cell == *cell);
             if let Some(by) = by.filter(|by| *by != instance) {
                 self.edge(
                     by,
@@ -475,26 +522,33 @@ impl<'a> Linker<'a> {
         }
     }
 
-    fn finish(mut self, purpose: Purpose) -> Linked {
+    fn finish(mut self, purpose: Purpose, to_run: bool) -> Linked {
         self.check_targets();
         self.check_unreached();
-        let owned = owned(self.workspace, self.facts, |pipeline, step, profile| {
-            self.outputs(pipeline, step, profile)
-        });
+        let known = |pipeline, step, profile: Option<&str>| self.outputs(pipeline, step, profile);
+        let owned = match to_run {
+            true => owned(self.workspace, self.facts, known),
+            false => Vec::new(),
+        };
         let mut graph = self.pruned(owned);
         tell_apart(&mut graph.instances);
         graph.first = merge(&graph, purpose == Purpose::Run { args: true });
         self.errors.extend(cycle::find(&graph));
+        self.errors.extend(groups::check(&graph, MAX_EDGES));
         let together = match purpose {
             Purpose::Run { .. } => Together::All,
             Purpose::Survey => Together::for_steps(&graph, self.workspace),
         };
-        self.errors
-            .extend(clash::find(&graph, &self.askers, together));
+        let all: Vec<InstanceIx> = (0..graph.instances.len()).collect();
+        let clashes = clash::find(&graph, &self.askers, together, &all);
+        self.errors.extend(clashes.errors);
         Linked {
             graph,
             expand: self.expand,
             errors: self.errors,
+            meant: self.meant,
+            suspects: clashes.suspects,
+            askers: self.askers,
         }
     }
 
@@ -512,6 +566,9 @@ impl<'a> Linker<'a> {
         let kept = |node: NodeIndex, (): &()| self.reached[node.index()].then_some(());
         let edges = std::mem::take(&mut self.edges).filter_map(kept, |_, edge| Some(edge.clone()));
         let wanted = self.wanted.iter().map(|ix| places[*ix]).collect();
+        for ix in self.meant.iter_mut().flatten() {
+            *ix = places[*ix];
+        }
         StepGraph {
             instances,
             wanted,
@@ -524,13 +581,10 @@ impl<'a> Linker<'a> {
     /// The outputs of a step that was expanded under this profile.
     fn outputs(&self, pipeline: usize, step: usize, profile: Option<&str>) -> Option<Vec<&Output>> {
         let key = (pipeline, step, profile.map(str::to_owned));
-        let instances = self
-            .expanded
-            .get(&key)?
-            .iter()
-            .map(|ix| &self.instances[*ix]);
+        let instances = &self.instances[self.expanded.get(&key)?.range()];
         Some(
             instances
+                .iter()
                 .flat_map(|instance| &instance.plan.outputs)
                 .collect(),
         )
@@ -538,7 +592,7 @@ impl<'a> Linker<'a> {
 
     /// References in targets, also of those that nobody asked for.
     fn check_targets(&mut self) {
-        for pipeline in &self.pipelines {
+        for pipeline in self.pipelines.clone() {
             for reference in pipeline.targets.values().flat_map(|target| &target.steps) {
                 let name = reference.value.pipeline.as_ref();
                 let name = name.unwrap_or(&pipeline.name.value);
@@ -546,7 +600,7 @@ impl<'a> Linker<'a> {
                     "" => "default",
                     listed => listed,
                 };
-                match find(self.workspace, name, listed, reference.span) {
+                match self.find(name, listed, reference.span) {
                     Ok(_) | Err(GraphError::Target { .. }) => {}
                     Err(error) => self.errors.push(self.in_target(error, name)),
                 }
@@ -558,6 +612,7 @@ impl<'a> Linker<'a> {
     fn in_target(&self, error: GraphError, pipeline: &str) -> GraphError {
         let of = self.workspace.pipelines.get(pipeline);
         match (error, of) {
+            (error, _) if self.errors.len() >= MOST_SUGGESTIONS => error,
             (GraphError::Unknown { name, span, .. }, Some(of)) => GraphError::Unknown {
                 what: "step or target",
                 help: did_you_mean(
@@ -573,28 +628,27 @@ impl<'a> Linker<'a> {
 
     /// References of steps that nobody asked for: a typo is a mistake in any of them.
     fn check_unreached(&mut self) {
-        for pipeline in &self.pipelines {
+        for pipeline in self.pipelines.clone() {
             let steps = pipeline.steps.values();
             for reference in steps.flat_map(|step| step.needs.iter().chain(&step.after)) {
                 let name = reference.value.pipeline.as_ref();
                 let name = name.unwrap_or(&pipeline.name.value);
-                if let Err(error) =
-                    find(self.workspace, name, &reference.value.name, reference.span)
-                    && !self.errors.contains(&error)
-                {
-                    self.errors.push(error);
+                if let Err(error) = self.find(name, &reference.value.name, reference.span) {
+                    self.tell(reference.span, error);
                 }
             }
         }
     }
 }
 
-/// The step `name` of `pipeline`, or that there is none.
+/// The step `name` of `pipeline`, or that there is none; with what else could be meant if it
+/// `suggests`.
 fn find(
     workspace: &Workspace,
     pipeline: &str,
     name: &str,
     span: Span,
+    suggests: bool,
 ) -> Result<(usize, usize), GraphError> {
     let unknown = |what, name: &str, help| GraphError::Unknown {
         what,
@@ -602,14 +656,19 @@ fn find(
         span,
         help,
     };
+    let suggest = |name: &str, known: &mut dyn Iterator<Item = &str>| match suggests {
+        true => did_you_mean(name, known),
+        false => String::new(),
+    };
     let Some((pipeline_ix, _, of)) = workspace.pipelines.get_full(pipeline) else {
-        let help = did_you_mean(pipeline, workspace.pipelines.keys().map(String::as_str));
+        let mut known = workspace.pipelines.keys().map(String::as_str);
+        let help = suggest(pipeline, &mut known);
         return Err(unknown("pipeline", pipeline, help));
     };
     if let Some(step) = of.steps.get_index_of(name) {
         return Ok((pipeline_ix, step));
     }
-    let steps = of.steps.keys().map(String::as_str);
+    let mut steps = of.steps.keys().map(String::as_str);
     if name.is_empty() || of.targets.contains_key(name) {
         let default = if name.is_empty() { "default" } else { name };
         let steps: Vec<&str> = match of.targets.get(default) {
@@ -632,7 +691,7 @@ fn find(
             },
         });
     }
-    Err(unknown("step", name, did_you_mean(name, steps)))
+    Err(unknown("step", name, suggest(name, &mut steps)))
 }
 
 /// Steps that stand in the graph under two profiles get names that say which is which.
@@ -653,12 +712,13 @@ fn tell_apart(instances: &mut [Instance]) {
 }
 
 /// The names by which expressions know a need of a step of the pipeline `own`.
-fn names(reference: &Reference, own: &str) -> Vec<String> {
+fn names(reference: &Reference, own: &str) -> Arc<[String]> {
     let pipeline = reference.pipeline.as_deref().unwrap_or(own);
-    vec![
+    [
         format!("{pipeline}:{}", reference.name),
         reference.name.clone(),
     ]
+    .into()
 }
 
 /// Whether the instance has one of the values that are chosen of each axis.
@@ -669,13 +729,34 @@ fn chosen(instance: &Instance, choices: &[(String, String)]) -> bool {
     })
 }
 
-fn same(one: &Instance, other: &Instance, axis: &str) -> bool {
-    match (one.cell.get(axis), other.cell.get(axis)) {
+/// The values that a reference names.
+fn named(cell: &[(String, String)]) -> Vec<Sought> {
+    cell.iter()
+        .map(|(axis, label)| Sought::named(axis, label))
+        .collect()
+}
+
+/// What a partner must have: what the reference says, and `from`'s values on the axes that both
+/// have.
+fn shared_cell(from: &Instance, other: &Instance, reference: &Spanned<Reference>) -> Vec<Sought> {
+    let mut wanted = named(&reference.value.cell);
+    for axis in from.axes.iter().filter(|axis| other.axes.contains(axis)) {
+        let is_named = wanted.iter().any(|sought| sought.axis == *axis);
+        let (Some(value), false) = (from.cell.get(axis), is_named) else {
+            continue;
+        };
         // A file is the same file from wherever it is named.
-        (Some(Val::Path(a)), Some(Val::Path(b))) => a == b,
-        (Some(_), Some(_)) => one.labels.get(axis) == other.labels.get(axis),
-        _ => true,
+        let are_paths = matches!(
+            (value, other.cell.get(axis)),
+            (Val::Path(_), Some(Val::Path(_)))
+        );
+        let label = from.labels.get(axis).map_or("", String::as_str);
+        wanted.push(match are_paths {
+            true => Sought::value(axis, value),
+            false => Sought::named(axis, label),
+        });
     }
+    wanted
 }
 
 /// Which pipelines the references of each lead to.

@@ -1,6 +1,6 @@
 //! Who makes which path: what any step of the workspace declares, under any profile.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::expand::{Declared, Facts, declared};
 use crate::expand::{Output, OutputKind};
@@ -21,7 +21,8 @@ pub(super) struct Maker {
 pub(super) struct Makers {
     files: HashMap<RelPath, Maker>,
     folders: BTreeMap<RelPath, Maker>,
-    globs: Vec<Maker>,
+    /// Globs, by the folder that all their matches are in.
+    globs: HashMap<RelPath, Vec<Maker>>,
 }
 
 impl Makers {
@@ -57,7 +58,10 @@ impl Makers {
             OutputKind::Folder(path) => {
                 self.folders.insert(path.clone(), maker);
             }
-            OutputKind::Glob(_) => self.globs.push(maker),
+            OutputKind::Glob(pattern) => {
+                let folder = pattern.prefix().clone();
+                self.globs.entry(folder).or_default().push(maker);
+            }
         }
     }
 
@@ -75,7 +79,11 @@ impl Makers {
         self.files
             .get(path)
             .or_else(|| around().find_map(|folder| self.folders.get(&folder)))
-            .or_else(|| self.globs.iter().find(matches))
+            .or_else(|| {
+                let near = around().filter_map(|folder| self.globs.get(&folder));
+                let fitting = near.flatten().filter(matches);
+                fitting.min_by_key(|maker| (maker.pipeline, maker.step))
+            })
     }
 }
 
@@ -89,10 +97,10 @@ pub(super) fn owned<'k>(
 ) -> Vec<Output> {
     let mut all: Vec<Output> = Vec::new();
     for_each_step(workspace, |(pipeline_ix, pipeline), (step_ix, step)| {
-        let first = all.len();
+        let mut seen = HashSet::new();
         let mut add = |output: Output, many: bool| {
             // Under one profile no output stands twice, but profiles often change none.
-            if !many || !all[first..].contains(&output) {
+            if !many || seen.insert(format!("{output:?}")) {
                 all.push(output);
             }
         };

@@ -22,7 +22,7 @@ pub(super) fn merge(graph: &StepGraph, args: bool) -> Vec<InstanceIx> {
         if !instance.is_group() && instance.plan.cache != CacheMode::Shared {
             continue;
         }
-        let others = alike.entry(likeness(instance)).or_default();
+        let others = alike.entry(likeness(instance, &edges[ix])).or_default();
         let equal = others.iter().find(|other| {
             named[**other] == named[ix]
                 && edges[**other] == edges[ix]
@@ -58,7 +58,7 @@ type Reason<'a> = (u8, &'a [String], Option<(usize, &'a RelPath)>, InstanceIx);
 
 fn reasons<'a>(graph: &'a StepGraph, ix: InstanceIx, first: &[InstanceIx]) -> Vec<Reason<'a>> {
     let reason = |(from, edge): (InstanceIx, &'a super::Edge)| match &edge.kind {
-        EdgeKind::Needs(names) => (0, names.as_slice(), None, first[from]),
+        EdgeKind::Needs(names) => (0, &names[..], None, first[from]),
         EdgeKind::After => (1, [].as_slice(), None, first[from]),
         EdgeKind::Makes(literal, path) => (2, [].as_slice(), Some((*literal, path)), first[from]),
     };
@@ -85,9 +85,10 @@ fn same_work(one: &PlanStep, other: &PlanStep) -> bool {
 }
 
 /// A number that is the same for equal work, and mostly another one otherwise.
-fn likeness(instance: &Instance) -> u64 {
+fn likeness(instance: &Instance, reasons: &[Reason<'_>]) -> u64 {
     let plan = &instance.plan;
     let mut hasher = DefaultHasher::new();
+    reasons.hash(&mut hasher);
     plan.dir.hash(&mut hasher);
     let values = plan.env.iter().filter_map(|(name, setting)| match setting {
         EnvSetting::Set(value) => Some((name, value)),

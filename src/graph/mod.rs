@@ -7,12 +7,17 @@ mod clash;
 mod cycle;
 mod error;
 mod export;
+mod groups;
 mod indirect;
 mod link;
 mod made;
 mod merge;
+mod partners;
 mod select;
 mod together;
+
+use std::collections::HashSet;
+use std::sync::Arc;
 
 use petgraph::Direction;
 use petgraph::graph::{DiGraph, NodeIndex};
@@ -26,7 +31,7 @@ use crate::source::Span;
 pub use error::GraphError;
 pub use export::{Format, export};
 pub use indirect::indirect;
-pub use link::{Linked, Purpose, link};
+pub use link::{Linked, Purpose, examine, link};
 pub use select::{Request, Scope, SelectError, Wanted, every, select};
 
 /// The place of an instance in [`StepGraph::instances`].
@@ -60,7 +65,7 @@ pub struct Edge {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum EdgeKind {
     /// `needs`: the outputs are inputs. Holds the names by which expressions know it.
-    Needs(Vec<String>),
+    Needs(Arc<[String]>),
     /// `after`: only the order.
     After,
     /// A literal source (the index in the instance's literals) that the other makes.
@@ -73,6 +78,22 @@ impl StepGraph {
         self.edges
             .edges_directed(NodeIndex::new(instance), Direction::Incoming)
             .map(|edge| (edge.source().index(), edge.weight()))
+    }
+
+    /// These instances and all that they need, in the order of the graph.
+    pub fn reached(&self, from: impl IntoIterator<Item = InstanceIx>) -> Vec<InstanceIx> {
+        let mut open: Vec<InstanceIx> = from.into_iter().collect();
+        let mut reached: HashSet<InstanceIx> = open.iter().copied().collect();
+        while let Some(next) = open.pop() {
+            for (needed, _) in self.dependencies(next) {
+                if reached.insert(needed) {
+                    open.push(needed);
+                }
+            }
+        }
+        let mut reached: Vec<InstanceIx> = reached.into_iter().collect();
+        reached.sort_unstable();
+        reached
     }
 
     /// All `count` instances, each after what it depends on; ties in the order of the files.

@@ -6,10 +6,14 @@ use indexmap::IndexMap;
 use miette::{Diagnostic, LabeledSpan};
 use thiserror::Error;
 
+use super::cycle::joined;
 use crate::model::{Pipeline, Reference, Step, Target, Workspace};
 use crate::path::RelPath;
 use crate::source::{Span, Spanned};
 use crate::suggest::{did_you_mean, listing};
+
+/// Axis values that targets hand to one another.
+const MOST_AXES: usize = 64;
 
 /// Where bare names are looked up.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -416,6 +420,11 @@ impl<'a> Selection<'a> {
                 self.errors.push(circle);
                 continue;
             }
+            if ask.cell.len() > MOST_AXES {
+                let message = format!("targets hand more than {MOST_AXES} axis values to `{full}`");
+                self.errors.push(SelectError::Bad { message });
+                continue;
+            }
             let profile = ask.profile.as_ref().map(|(name, _)| name.value.as_str());
             if !self.seen.insert((full.clone(), ask.cell.clone(), profile)) {
                 continue;
@@ -504,7 +513,7 @@ fn circle(path: &[(String, Option<Span>)], closing: Option<Span>) -> SelectError
     });
     SelectError::Circle {
         places: places.collect(),
-        circle: names.join(" → "),
+        circle: joined(&names),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Which instances run together, where a graph holds more than one run would.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
@@ -9,6 +9,9 @@ use petgraph::graph::NodeIndex;
 
 use super::{InstanceIx, StepGraph};
 use crate::model::Workspace;
+
+/// Instances looked at: what this leaves out, a run still finds.
+const MOST_LOOKED_AT: usize = 5_000_000;
 
 /// Which instances run together.
 pub(super) enum Together<'g> {
@@ -23,6 +26,8 @@ pub(super) struct OfSteps<'g> {
     graph: &'g StepGraph,
     workspace: &'g Workspace,
     known: RefCell<HashMap<InstanceIx, Rc<Steps<'g>>>>,
+    /// How many instances were looked at.
+    looked_at: Cell<usize>,
 }
 
 /// Pipelines and steps.
@@ -34,6 +39,7 @@ impl<'g> Together<'g> {
             graph,
             workspace,
             known: RefCell::default(),
+            looked_at: Cell::default(),
         })
     }
 
@@ -54,6 +60,9 @@ impl<'g> OfSteps<'g> {
         }
         let mut seen = HashSet::from([instance]);
         let mut open = vec![instance];
+        if self.looked_at.get() > MOST_LOOKED_AT {
+            open.clear();
+        }
         let mut steps = Steps::new();
         while let Some(at) = open.pop() {
             let of = &self.graph.instances[at];
@@ -67,6 +76,7 @@ impl<'g> OfSteps<'g> {
             let dependents = dependents.map(NodeIndex::index);
             open.extend(dependents.filter(|dependent| seen.insert(*dependent)));
         }
+        self.looked_at.set(self.looked_at.get() + seen.len());
         let steps = Rc::new(steps);
         self.known.borrow_mut().insert(instance, Rc::clone(&steps));
         steps

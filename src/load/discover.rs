@@ -19,7 +19,7 @@ use crate::source::SourceFile;
 /// Where members are looked for when `workspace.members` does not say.
 const MEMBERS: [&str; 5] = ["workers/*", "services/*", "apps/*", "packages/*", "libs/*"];
 /// A pipeline file larger than this is no pipeline file.
-const LARGEST: u64 = 256 << 20;
+const LARGEST: u64 = 64 << 20;
 
 /// Reads the workspace at `root`. Nothing stops at the first mistake.
 pub fn load(root: &Path) -> Loaded {
@@ -133,6 +133,7 @@ impl Loader {
         let ignore = self.ignore();
         let (patterns, left_out) = self.member_patterns();
         self.loaded.left_out = left_out;
+        let mut seen = HashSet::new();
         for pattern in patterns {
             self.look_at(pattern.prefix().under(&self.root));
             let rest = pattern.text().strip_prefix(&pattern.prefix().to_string());
@@ -154,11 +155,7 @@ impl Loader {
                 {
                     continue;
                 }
-                if self
-                    .documents
-                    .iter()
-                    .any(|read| read.place.member.as_ref() == Some(&folder))
-                {
+                if !seen.insert(folder.clone()) {
                     continue;
                 }
                 if let Some(file) = self.spelling(&folder, b"pipe") {
@@ -397,13 +394,13 @@ impl Loader {
 }
 
 /// Reads a regular file; anything else is refused before a byte of it is read.
-fn read_regular(path: &Path) -> std::io::Result<Vec<u8>> {
+pub(super) fn read_regular(path: &Path) -> std::io::Result<Vec<u8>> {
     let meta = std::fs::metadata(path)?;
     if !meta.is_file() {
         return Err(std::io::Error::other("it is not a regular file"));
     }
     if meta.len() > LARGEST {
-        return Err(std::io::Error::other("it is larger than 256 MiB"));
+        return Err(std::io::Error::other("it is larger than 64 MiB"));
     }
     let mut bytes = Vec::with_capacity(meta.len() as usize);
     std::fs::File::open(path)?

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock};
 
 use super::EnvFiles;
-use crate::expand::Facts;
+use crate::expand::{Facts, Spent};
 use crate::glob::{Ignore, Want, list};
 use crate::model::Settings;
 use crate::sys;
@@ -35,6 +35,7 @@ pub fn facts(
         assignments,
         made: OnceLock::new(),
         env_file: Box::new(move |path| env_files.read(path)),
+        spent: Spent::default(),
         git: Box::new(move || git.get_or_init(|| git_facts(&git_root)).clone()),
         files: Box::new(move |pattern| {
             list(

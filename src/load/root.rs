@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::discover::read_regular;
 use super::{ENDINGS, LoadError, foreign};
 
 /// The workspace root for someone who stands in `folder`: the nearest folder going up that has a
@@ -59,7 +60,7 @@ pub(super) fn has_pipelines(folder: &Path) -> bool {
 /// Whether a line of the file begins with one of these keys. Looks at the text alone, so that a
 /// broken file still makes a root, and its fault is told.
 fn has_key(path: &Path, keys: &[&str]) -> bool {
-    let Ok(bytes) = std::fs::read(path) else {
+    let Ok(bytes) = read_regular(path) else {
         return false;
     };
     let text = String::from_utf8_lossy(&bytes);

@@ -66,6 +66,10 @@ pub fn lower(
     }
 }
 
+/// What all steps of a file together take from `defaults`, as [`weight`] counts it: some keys for
+/// each of 100 000 steps.
+const MAX_INHERITED: usize = 128 << 20;
+
 /// Collects errors on the way.
 struct Lowering {
     errors: Vec<ModelError>,
@@ -137,10 +141,21 @@ impl Lowering {
     ) -> IndexMap<String, super::Step> {
         let written = entries(document.steps.as_ref());
         let mut steps = IndexMap::with_capacity(written.size_hint().0);
+        let of_each = defaults.map_or(0, |defaults| {
+            weight(defaults).saturating_sub(weight(&StepDoc::default()))
+        });
+        let mut inherited = 0;
         for (name, doc) in written {
             let name = self.name(&name.value, name.span, NameKind::Step);
             let mut doc = Cow::Borrowed(&doc.value);
             if let Some(defaults) = defaults {
+                inherited += of_each;
+                if inherited > MAX_INHERITED {
+                    let message = "the defaults are too large for so many steps".to_owned();
+                    let help = "give long lists and texts only to the steps that use them";
+                    self.bad_value(message, name.span, help);
+                    break;
+                }
                 step::fill_in(doc.to_mut(), defaults);
             }
             steps.insert(name.value.clone(), self.step(name, &doc));
@@ -343,6 +358,24 @@ impl Lowering {
             .map_err(|Complaint { message, help }| self.bad_value(message, text.span, help))
             .ok()
     }
+}
+
+/// How large a document is, about, whatever keys it has.
+fn weight(document: &StepDoc) -> usize {
+    struct Counter(usize);
+    impl std::fmt::Write for Counter {
+        fn write_str(&mut self, text: &str) -> std::fmt::Result {
+            self.0 += text.len();
+            match self.0 <= MAX_INHERITED {
+                true => Ok(()),
+                false => Err(std::fmt::Error),
+            }
+        }
+    }
+    let mut counter = Counter(0);
+    // It ends early where the document is larger than anything that is allowed.
+    let _ = std::fmt::Write::write_fmt(&mut counter, format_args!("{document:?}"));
+    counter.0
 }
 
 /// The entries of a map that may not be there.

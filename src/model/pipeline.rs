@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::sync::OnceLock;
 
 use indexmap::IndexMap;
 
@@ -23,9 +24,23 @@ pub struct Workspace {
     pub settings: Settings,
     /// All pipelines, in the order of discovery, by name.
     pub pipelines: IndexMap<String, Pipeline>,
+    /// The pipelines' files in order, once they are asked for.
+    files: OnceLock<BTreeSet<RelPath>>,
 }
 
 impl Workspace {
+    /// The pipeline files in a folder and below, or the one that this is.
+    pub fn files_in<'w>(&'w self, folder: &'w RelPath) -> impl Iterator<Item = &'w RelPath> {
+        let files = self.files.get_or_init(|| {
+            let pipelines = self.pipelines.values();
+            pipelines.map(|pipeline| pipeline.file.clone()).collect()
+        });
+        files
+            .range(folder..)
+            .take_while(|file| file.as_bytes().starts_with(folder.as_bytes()))
+            .filter(|file| file.is_in(folder))
+    }
+
     /// The names of all profiles.
     pub fn profiles(&self) -> BTreeSet<String> {
         let pipelines = self.pipelines.values();

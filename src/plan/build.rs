@@ -64,7 +64,7 @@ impl Building {
                 EdgeKind::Needs(known_as) => {
                     place.needs.extend(&other.needs);
                     place.after.extend(&other.after);
-                    for name in known_as {
+                    for name in known_as.iter() {
                         names.entry(name.clone()).or_default().extend(&other.needs);
                     }
                 }

@@ -1,5 +1,7 @@
 //! Checks of `requires` and `verify`.
 
+use regex::RegexBuilder;
+
 use super::Lowering;
 use crate::model::step::CheckText;
 use crate::model::{ModelError, duration, limit, size};
@@ -15,6 +17,9 @@ const KINDS: [(&str, &[&str]); 6] = [
     ("env", &[]),
     ("tool", &["version", "command"]),
 ];
+/// A regular expression's compiled form is no larger, in bytes: a few characters can make very large
+/// ones, which take long to make.
+const MAX_COMPILED: usize = 2 << 20;
 
 impl Lowering {
     pub(super) fn check(&mut self, doc: &Spanned<CheckDoc>) -> Option<CheckText> {
@@ -153,7 +158,9 @@ impl Lowering {
     fn pattern(&mut self, text: Option<&Spanned<Text>>) -> Option<Text> {
         let text = text?;
         if !text.value.text.contains("${{")
-            && let Err(error) = regex::Regex::new(&text.value.text)
+            && let Err(error) = RegexBuilder::new(&text.value.text)
+                .size_limit(MAX_COMPILED)
+                .build()
         {
             let reason = error.to_string();
             let reason = reason.lines().last().unwrap_or_default();

@@ -11,6 +11,9 @@ use crate::source::{Span, Spanned};
 /// The number of combinations over which a matrix is an error.
 const MAX_INSTANCES: u64 = 10_000;
 
+/// However many a step allows.
+const MOST_INSTANCES: u64 = 100_000;
+
 /// Takes from `defaults` each key that `step` does not set.
 pub(super) fn fill_in(step: &mut StepDoc, defaults: &StepDoc) {
     macro_rules! fill {
@@ -85,10 +88,7 @@ impl Lowering {
                 .as_ref()
                 .and_then(|cache| cache.value.salt.as_ref())
                 .map(|salt| salt.text.clone()),
-            max_instances: doc
-                .max_instances
-                .as_ref()
-                .map_or(MAX_INSTANCES, |max| max.value),
+            max_instances: self.max_instances(doc),
             tools: entries(doc.tools.as_ref())
                 .map(|(name, command)| (name.value.clone(), command.value.clone()))
                 .collect(),
@@ -167,6 +167,20 @@ impl Lowering {
             span: secrets.span,
             help: "what it prints goes to the terminal directly and cannot be masked: it sees the caller's whole environment anyway".to_owned(),
         }));
+    }
+
+    fn max_instances(&mut self, doc: &StepDoc) -> u64 {
+        let Some(max) = &doc.max_instances else {
+            return MAX_INSTANCES;
+        };
+        if max.value > MOST_INSTANCES {
+            self.bad_value(
+                format!("one step has at most {MOST_INSTANCES} instances"),
+                max.span,
+                format!("write {MOST_INSTANCES} or less, and make two steps of it where that is not enough"),
+            );
+        }
+        max.value.min(MOST_INSTANCES)
     }
 
     fn cache(&mut self, doc: &CacheDoc) -> Option<CacheWord> {
