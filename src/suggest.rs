@@ -7,17 +7,30 @@ pub fn closest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
     let lower = name.to_lowercase();
     known
         .into_iter()
-        .map(|candidate| {
-            (
-                strsim::jaro_winkler(&lower, &candidate.to_lowercase()),
-                candidate,
-            )
-        })
-        .filter(|(likeness, candidate)| {
-            *likeness > 0.8 || strsim::osa_distance(&lower, candidate) <= 1
-        })
+        .filter_map(|candidate| Some((likeness(&lower, &candidate.to_lowercase())?, candidate)))
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .map(|(_, candidate)| candidate)
+}
+
+/// How like two names are, if at all. Of two letters or fewer one is half of the name: there, another
+/// letter makes another name, and only one that is added, or two that are swapped, are a slip.
+fn likeness(name: &str, candidate: &str) -> Option<f64> {
+    let distance = strsim::osa_distance(name, candidate);
+    let (length, other) = (name.chars().count(), candidate.chars().count());
+    let is_like = match length.min(other) {
+        0 => false,
+        1 | 2 => {
+            distance == 0
+                || distance == 1 && length != other && length.max(other) > 2
+                || distance == 1 && length == other && is_swapped(name, candidate)
+        }
+        _ => distance <= 1 || strsim::jaro_winkler(name, candidate) > 0.8,
+    };
+    is_like.then(|| strsim::jaro_winkler(name, candidate))
+}
+
+fn is_swapped(name: &str, other: &str) -> bool {
+    name.chars().eq(other.chars().rev())
 }
 
 /// `did you mean `x`?` for the closest of `known`; else what there is, or that there is nothing.
@@ -83,6 +96,19 @@ mod tests {
         assert_eq!(did_you_mean("zzz", []), "there is none");
         assert_eq!(listing(&["a"]), "`a`");
     }
+
+    #[test]
+    fn short_names() {
+        let close = |name, known: &[&'static str]| closest(name, known.iter().copied());
+        assert_eq!(close("b", &["a", "c"]), None);
+        assert_eq!(close("os", &["go"]), None);
+        assert_eq!(close("bc", &["bd", "a"]), None);
+        assert_eq!(close("A", &["b", "a"]), Some("a"));
+        assert_eq!(close("so", &["os"]), Some("os"));
+        assert_eq!(close("rn", &["run", "dir"]), Some("run"));
+        assert_eq!(close("runs", &["run"]), Some("run"));
+    }
+
     #[test]
     fn what_would_not_be_seen_is_escaped() {
         assert_eq!(printable("a\u{1b}[2Jb\nc"), "a\\u{1b}[2Jb\nc");

@@ -20,9 +20,9 @@ use crate::sys::fs::FsError;
 /// Why what a command made is not taken: its step has failed.
 #[derive(Debug, thiserror::Error)]
 pub enum CaptureError {
-    /// A declared output is not there.
-    #[error("output `{0}` was not made")]
-    Missing(String),
+    /// Declared outputs are not there.
+    #[error("{}", not_made(.0))]
+    Missing(Vec<String>),
     /// A folder stands where a file was declared.
     #[error("output `{0}` is a folder; write `{0}/` for all in it")]
     IsFolder(String),
@@ -56,6 +56,15 @@ pub enum CaptureError {
     /// It cannot be taken.
     #[error("output {0}")]
     Tree(TreeError),
+}
+
+/// That declared outputs were not made.
+pub fn not_made(outputs: &[String]) -> String {
+    let each = outputs.iter();
+    let each: Vec<String> = each
+        .map(|output| format!("output `{output}` was not made"))
+        .collect();
+    each.join(", ")
 }
 
 impl Cache {
@@ -184,8 +193,15 @@ impl Cache {
             EntryPath::Outside(_) => None,
         };
         let found: HashMap<RelPath, Kind> = entries.iter().filter_map(inside).collect();
+        let mut missing = Vec::new();
         for output in outputs.iter().filter(|output| !output.negated) {
-            self.check_output(output, &found)?;
+            match self.check_output(output, &found) {
+                Err(CaptureError::Missing(paths)) => missing.extend(paths),
+                other => other?,
+            }
+        }
+        if !missing.is_empty() {
+            return Err(CaptureError::Missing(missing));
         }
         let links = found.iter().filter(|(_, kind)| **kind == Kind::Link);
         links
@@ -202,7 +218,7 @@ impl Cache {
             if output.optional {
                 Ok(())
             } else {
-                Err(CaptureError::Missing(text))
+                Err(CaptureError::Missing(vec![text]))
             }
         };
         match &output.kind {

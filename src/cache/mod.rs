@@ -70,7 +70,7 @@ mod wording;
 
 pub use action::{Action, ActionKey, BASE_ENV, Printed};
 pub use aside::Aside;
-pub use capture::CaptureError;
+pub use capture::{CaptureError, not_made};
 pub use clean::Cleaned;
 pub use digest::{Digest, Hasher};
 pub use encode::Field;

@@ -81,7 +81,10 @@ fn expand_all(session: &mut Session, gives_steps: bool) -> Vec<PlanStep> {
         examined += wanted.as_ref().map_or(0, Vec::len);
         if examined > MOST_EXAMINED && request.profile.is_some() {
             let message = "there are too many profiles and steps to check all together".to_owned();
-            session.findings.push(boxed(SelectError::Bad { message }));
+            let help = "`pipe plan -p PROFILE` looks at one of them".to_owned();
+            session
+                .findings
+                .push(boxed(SelectError::Bad { message, help }));
             break;
         }
         let graph = linked(session, &facts, wanted, Purpose::Survey);

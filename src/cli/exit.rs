@@ -1,6 +1,6 @@
 //! Exit codes: a documented part of the interface (docs/running.md).
 
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use super::{args, output};
 use crate::suggest::printable;
@@ -33,16 +33,45 @@ impl Exit {
 /// Shows clap's help, version or complaint.
 pub(super) fn usage(error: &clap::Error) -> Exit {
     let text = error.render();
-    match error.kind() {
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+    match (error.kind(), unknown_option(error)) {
+        (ErrorKind::DisplayHelp | ErrorKind::DisplayVersion, _) => {
             output::out(&text.ansi().to_string());
             Exit::Good
+        }
+        (_, Some(message)) => {
+            output::err(&printable(&message));
+            Exit::Invalid
         }
         _ => {
             output::err(&text.ansi().to_string());
             Exit::Invalid
         }
     }
+}
+
+/// What to say of an option that does not exist: it is rarely meant for a step, as clap's tip has it.
+fn unknown_option(error: &clap::Error) -> Option<String> {
+    let text = |kind| match error.get(kind)? {
+        ContextValue::String(text) => Some(text.clone()),
+        ContextValue::StyledStr(text) => Some(text.to_string()),
+        _ => None,
+    };
+    let option = text(ContextKind::InvalidArg)
+        .filter(|option| error.kind() == ErrorKind::UnknownArgument && option.starts_with('-'))?;
+    let usage = text(ContextKind::Usage).unwrap_or_default();
+    let command: Vec<&str> = usage
+        .trim_start_matches("Usage:")
+        .split_whitespace()
+        .take_while(|word| word.starts_with(|first: char| first.is_ascii_alphabetic()))
+        .collect();
+    let command = command.join(" ");
+    let help = match text(ContextKind::SuggestedArg) {
+        Some(option) => format!("did you mean `{option}`?"),
+        None => format!("`{command} --help` lists its options"),
+    };
+    Some(format!(
+        "error: `{option}` is not an option of `{command}`\n\n  help: {help}\n"
+    ))
 }
 
 /// `pipe prod`: the command was left out.

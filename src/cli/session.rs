@@ -103,7 +103,9 @@ impl<'a> Session<'a> {
         let (request, assignments) = match options::request(selection, self.scope.clone()) {
             Ok(request) => request,
             Err(message) => {
-                self.findings.push(Box::new(SelectError::Bad { message }));
+                let help = "such as `--matrix os=linux`".to_owned();
+                self.findings
+                    .push(Box::new(SelectError::Bad { message, help }));
                 return StepGraph::default();
             }
         };
@@ -189,7 +191,10 @@ impl<'a> Session<'a> {
             .collect();
         for (name, _) in assignments {
             if !known.contains(name.as_str()) {
-                let help = did_you_mean(name, known.iter().copied());
+                let help = match known.is_empty() {
+                    true => format!("declare it in a pipeline file: `vars: {{ {name}: \"\" }}`"),
+                    false => did_you_mean(name, known.iter().copied()),
+                };
                 self.findings.push(Box::new(SelectError::Unknown {
                     what: "variable",
                     name: name.clone(),

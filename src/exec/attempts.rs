@@ -7,10 +7,10 @@ use super::checks::Checker;
 use super::failure::Failure;
 use super::scripts::Surroundings;
 use super::worker::{Crew, Story, in_full, millis};
-use crate::cache::{Aside, Made, Seq};
+use crate::cache::{Aside, Made, Seq, not_made};
 use crate::event::{FailureKind, StepRetried};
 use crate::expand::Template;
-use crate::plan::{OutputKind, Retries};
+use crate::plan::{Output, OutputKind, Retries};
 use crate::process::{Limits, Streams};
 
 /// What is to be undone has at least so long, however short the step's own limit is.
@@ -225,27 +225,36 @@ impl Story<'_> {
 
     /// Said before `verify` has its turn: its words on a missing file would hide the cause.
     fn outputs_are_there(&self) -> Result<(), Failure> {
-        let wanted = self
-            .job
-            .step
-            .outputs
-            .iter()
-            .filter(|output| !output.optional && !output.negated);
-        let missing = wanted.filter_map(|output| match &output.kind {
-            OutputKind::File(path) => {
-                (!self.stands(path)).then(|| format!("output `{path}` was not made"))
+        let is_missing = |output: &Output| match &output.kind {
+            OutputKind::File(path) | OutputKind::Folder(path) => !self.stands(path),
+            OutputKind::Glob(_) => false,
+        };
+        // Listing files takes its time, and is done again later: only where there is a mistake.
+        let matches_nothing = |output: &Output| match &output.kind {
+            OutputKind::File(_) | OutputKind::Folder(_) => false,
+            OutputKind::Glob(_) => {
+                let tree = self.crew.cache.tree();
+                let found = tree.outputs(std::slice::from_ref(output), tree.advance());
+                found.is_ok_and(|found| found.is_empty())
             }
-            OutputKind::Folder(path) => {
-                (!self.stands(path)).then(|| format!("output `{path}/` was not made"))
-            }
-            OutputKind::Glob(_) => None,
-        });
-        let missing: Vec<String> = missing.collect();
-        if missing.is_empty() {
-            Ok(())
-        } else {
-            Err(Failure::new(FailureKind::Outputs, missing.join(", ")))
+        };
+        let outputs = self.job.step.outputs.iter();
+        let wanted: Vec<&Output> = outputs
+            .filter(|output| !output.optional && !output.negated)
+            .collect();
+        if !wanted.iter().any(|output| is_missing(output)) {
+            return Ok(());
         }
+        let missing = wanted
+            .into_iter()
+            .filter(|output| is_missing(output) || matches_nothing(output))
+            .map(|output| match &output.kind {
+                OutputKind::File(path) => path.to_string(),
+                OutputKind::Folder(path) => format!("{path}/"),
+                OutputKind::Glob(pattern) => pattern.text().to_owned(),
+            });
+        let missing: Vec<String> = missing.collect();
+        Err(Failure::new(FailureKind::Outputs, not_made(&missing)))
     }
 
     /// Committed files that the outputs cover and the command did not make would go with the old

@@ -57,14 +57,23 @@ impl From<String> for Complaint {
 }
 
 impl Checker<'_> {
-    /// Whether all of `checks` hold, in order; else what does not, in words.
+    /// Whether all of `checks` hold, in order; else all that do not, in words. After the first of
+    /// them nothing is waited for any more, so what may take its time is not tried.
     pub(super) fn hold(&self, checks: &[Check], log: &mut dyn OutputSink) -> Result<(), String> {
-        checks.iter().try_for_each(|check| {
-            self.within(check).map_err(|complaint| {
+        let mut complaints: Vec<String> = Vec::new();
+        for check in checks {
+            if !complaints.is_empty() && (check.within.is_some() || self.cancel.is_cancelled()) {
+                continue;
+            }
+            if let Err(complaint) = self.within(check) {
                 log.take(Stream::Stderr, &complaint.printed);
-                check.message.clone().unwrap_or(complaint.text)
-            })
-        })
+                complaints.push(check.message.clone().unwrap_or(complaint.text));
+            }
+        }
+        match complaints.is_empty() {
+            true => Ok(()),
+            false => Err(complaints.join("; ")),
+        }
     }
 
     fn within(&self, check: &Check) -> Result<(), Complaint> {

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use super::error::ExpandError;
 use super::facts::EnvFile;
 use super::instance::Findings;
-use super::names::undefined;
+use super::names::{undeclared, undefined};
 use super::parts::{folder, take};
 use super::resolved::EnvSetting;
 use super::scope::{Expanded, Known, Reader, Scope, Typed};
@@ -161,12 +161,11 @@ impl<'a> Scope<'a> {
         };
         let Some(declared) = found else {
             let known = self.names(&mut Findings::new());
-            return Err(undefined(
-                name,
-                variable,
-                known.iter().map(String::as_str),
-                span,
-            ));
+            let known = known.iter().map(String::as_str);
+            return Err(match self.is_secret(variable) {
+                true => undefined(name, variable, known, span),
+                false => undeclared(name, "env", variable, known, span),
+            });
         };
         let outside = |value: String| Known {
             value: Val::Text(value),

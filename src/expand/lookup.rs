@@ -2,7 +2,7 @@
 
 use super::error::ExpandError;
 use super::limits::{MAX_CHAIN, weigh};
-use super::names::{field, foreign, no_value_itself, typed_value, undefined};
+use super::names::{field, foreign, no_value_itself, typed_value, undeclared, undefined};
 use super::scope::{Expanded, Known, Scope, Typed};
 use super::segments::Expression;
 use super::uses::Use;
@@ -243,7 +243,13 @@ impl<'a> Scope<'a> {
         let layers = self.var_layers();
         let Some(declared) = layers.iter().find_map(|layer| layer.get(var)) else {
             let known = layers.iter().flat_map(|layer| layer.keys());
-            return Err(undefined(name, var, known.map(String::as_str), span));
+            return Err(undeclared(
+                name,
+                "vars",
+                var,
+                known.map(String::as_str),
+                span,
+            ));
         };
         self.once(&format!("vars.{var}"), span, || {
             let written = self.value(&declared.value);

@@ -3,6 +3,8 @@
 
 use std::ops::Range;
 
+use indexmap::IndexSet;
+
 use super::engine::Fault;
 use super::error::ExpandError;
 use super::quote::{Misfit, Place};
@@ -14,7 +16,7 @@ use super::template::Piece;
 use super::uses::{Use, is_quoted};
 use super::value::Val;
 use crate::source::Span;
-use crate::suggest::did_you_mean;
+use crate::suggest::{closest, did_you_mean, listing};
 
 impl Expression {
     pub(super) fn error(&self, fault: Fault) -> ExpandError {
@@ -140,6 +142,27 @@ pub(super) fn undefined<'n>(
         name: name.to_owned(),
         span,
         help: did_you_mean(part, known),
+    }
+}
+
+/// The name `name` of `vars` or `env`, which anyone can add `part` to.
+pub(super) fn undeclared<'n>(
+    name: &str,
+    section: &str,
+    part: &str,
+    known: impl Iterator<Item = &'n str>,
+    span: Span,
+) -> ExpandError {
+    let known: Vec<&str> = known.collect::<IndexSet<_>>().into_iter().collect();
+    let declare = format!("declare it: `{section}: {{ {part}: ... }}`");
+    ExpandError::Undefined {
+        name: name.to_owned(),
+        span,
+        help: match closest(part, known.iter().copied()) {
+            Some(close) => format!("did you mean `{close}`?"),
+            None if known.is_empty() => declare,
+            None => format!("{declare}; declared: {}", listing(&known)),
+        },
     }
 }
 

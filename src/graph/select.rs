@@ -103,13 +103,13 @@ pub enum SelectError {
     ///
     /// It is written as in `needs`.
     #[error("{message}")]
-    #[diagnostic(
-        code(pipe::select::bad_reference),
-        help("a reference is `pipeline:name@axis=value`, all but the name optional")
-    )]
+    #[diagnostic(code(pipe::select::bad_reference))]
     Bad {
         /// What is wrong.
         message: String,
+        /// What is right.
+        #[help]
+        help: String,
     },
     /// Targets list each other in a circle.
     ///
@@ -153,6 +153,7 @@ pub fn select(workspace: &Workspace, request: &Request) -> Result<Vec<Wanted>, V
             Ok(reference) => references.push(reference),
             Err(error) => errors.push(SelectError::Bad {
                 message: error.message,
+                help: reference_help(workspace, text),
             }),
         }
     }
@@ -280,7 +281,11 @@ impl<'a> Selection<'a> {
         let known = pipelines.flat_map(|pipeline| pipeline.profiles.keys());
         let known = unique(known.map(String::as_str));
         if !known.contains(&profile.as_str()) {
-            self.unknown("profile", profile, did_you_mean(profile, known));
+            let help = match known.as_slice() {
+                [] => format!("declare it in a pipeline file: `profiles: {{ {profile}: {{}} }}`"),
+                _ => did_you_mean(profile, known),
+            };
+            self.unknown("profile", profile, help);
         }
     }
 
@@ -422,7 +427,8 @@ impl<'a> Selection<'a> {
             }
             if ask.cell.len() > MOST_AXES {
                 let message = format!("targets hand more than {MOST_AXES} axis values to `{full}`");
-                self.errors.push(SelectError::Bad { message });
+                let help = "a matrix has few axes: take some away".to_owned();
+                self.errors.push(SelectError::Bad { message, help });
                 continue;
             }
             let profile = ask.profile.as_ref().map(|(name, _)| name.value.as_str());
@@ -525,6 +531,18 @@ fn instead_of_default(names: &[&str]) -> String {
         listing(names),
         names[0]
     )
+}
+
+/// How a reference is written; `api/build` is one with another sign.
+fn reference_help(workspace: &Workspace, text: &str) -> String {
+    let meant = text.rsplit_once('/').filter(|(pipeline, name)| {
+        let pipeline = workspace.pipelines.get(*pipeline);
+        pipeline.is_some_and(|pipeline| is_name(pipeline, name))
+    });
+    match meant {
+        Some((pipeline, name)) => format!("did you mean `{pipeline}:{name}`?"),
+        None => "a reference is `pipeline:name@axis=value`, all but the name optional".to_owned(),
+    }
 }
 
 fn is_name(pipeline: &Pipeline, name: &str) -> bool {

@@ -11,6 +11,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use super::error::ParseError;
 use super::foreign;
 use super::node::{Key, Node, NodeValue};
+use super::shapes;
 use super::traps;
 use crate::source::{SourceMap, Span, Spanned};
 use crate::suggest;
@@ -21,9 +22,19 @@ pub(super) struct Cx<'a> {
     pub(super) sources: &'a SourceMap,
     /// All that was found wrong so far.
     pub(super) errors: Vec<ParseError>,
+    /// The key of a document that the node is, or is in.
+    pub(super) field: &'static str,
 }
 
-impl Cx<'_> {
+impl<'a> Cx<'a> {
+    pub(super) fn new(sources: &'a SourceMap, errors: Vec<ParseError>) -> Self {
+        Self {
+            sources,
+            errors,
+            field: "",
+        }
+    }
+
     /// Records that `node` is not what the place takes. Says nothing of a node that an error has
     /// been reported for already.
     pub(super) fn wrong_type(
@@ -113,6 +124,10 @@ pub(super) fn decode_document<D: Document>(node: Node<'_>, cx: &mut Cx<'_>) -> O
             }
         }
         NodeValue::Null if D::MAY_BE_EMPTY => {}
+        NodeValue::Seq(_) if !D::OTHERS_WARNED => {
+            let help = shapes::keys(D::PLACE, D::KEYS.contains(&"run"), &node);
+            cx.wrong_type("a map", &node, help);
+        }
         NodeValue::Scalar(_) if D::KEYS.contains(&"run") && !D::OTHERS_WARNED => {
             let help = format!(
                 "a command is written `{{ run: ... }}` where {} stands",
@@ -120,7 +135,7 @@ pub(super) fn decode_document<D: Document>(node: Node<'_>, cx: &mut Cx<'_>) -> O
             );
             cx.wrong_type("a map", &node, help);
         }
-        _ => cx.wrong_type("a map", &node, map_help(&node)),
+        _ => cx.wrong_type("a map", &node, shapes::map(cx.field, &node)),
     }
     // Mostly also after an error: the name exists, and what refers to it is not wrong as well.
     (!D::WHOLE || cx.errors.len() == errors).then_some(document)
@@ -138,15 +153,6 @@ fn other_key<D: Document>(key: &Key<'_>, cx: &mut Cx<'_>) {
     } else if !D::OTHERS_IGNORED {
         cx.unknown_key(&key.text, key.span, D::PLACE, D::KEYS);
     }
-}
-
-/// What to write where a map is wanted.
-fn map_help(node: &Node<'_>) -> String {
-    match node.value {
-        NodeValue::Null => "write `{}` for a map without keys, or remove the line",
-        _ => "a map has a line `key: value` for each of its entries",
-    }
-    .to_owned()
 }
 
 /// The key of a field: its name, or the word after `as`.
@@ -196,6 +202,7 @@ macro_rules! document {
             ) -> bool {
                 match key {
                     $($crate::parse::decode::key!($field $($key)?) => {
+                        cx.field = $crate::parse::decode::key!($field $($key)?);
                         self.$field = $crate::parse::decode::Decode::decode(node, cx);
                     })*
                     _ => return false,
@@ -300,7 +307,7 @@ impl<T> Default for Map<T> {
 impl<T: Decode> Decode for Map<T> {
     fn decode(node: Node<'_>, cx: &mut Cx<'_>) -> Option<Self> {
         let NodeValue::Map(entries) = node.value else {
-            cx.wrong_type("a map", &node, map_help(&node));
+            cx.wrong_type("a map", &node, shapes::map(cx.field, &node));
             return None;
         };
         let mut map = Vec::with_capacity(entries.len());
@@ -380,6 +387,7 @@ pub(super) fn wrong_text(node: &Node<'_>, cx: &mut Cx<'_>) {
         NodeValue::Map(entries) => entries
             .first()
             .and_then(|(key, _)| traps::colon_made_a_map(cx.sources.file(key.span)?, key.span))
+            .or_else(|| shapes::list(cx.field, entries))
             .or_else(|| Some("one value stands here, without keys of its own".to_owned())),
         NodeValue::Seq(_) => Some("one value stands here, without brackets or `-`".to_owned()),
         NodeValue::Null => (cx.sources.file(node.span))

@@ -114,7 +114,7 @@ pub trait Foreign: Sized {
 impl<D: Document> Foreign for D {
     fn parse(file: &SourceFile, sources: &SourceMap) -> (Self, Vec<ParseError>) {
         let (root, errors) = yaml::read(file);
-        let mut cx = Cx { sources, errors };
+        let mut cx = Cx::new(sources, errors);
         let document = root.and_then(|root| decode_document(root, &mut cx));
         (document.unwrap_or_default(), sorted(cx.errors))
     }

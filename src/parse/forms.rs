@@ -14,6 +14,7 @@ use super::document::{
     TemplatesDoc, Text, ValueDoc,
 };
 use super::node::{Entry, Node, NodeValue, Style};
+use super::shapes;
 use crate::source::{SourceMap, Span, Spanned};
 
 const ENV_FORMS: &str =
@@ -541,11 +542,11 @@ impl Decode for MatrixDoc {
     fn decode(node: Node<'_>, cx: &mut Cx<'_>) -> Option<Self> {
         let mut matrix = Self::default();
         let NodeValue::Map(entries) = node.value else {
-            cx.wrong_type(
-                "a map",
-                &node,
-                "write `matrix: { os: [linux, darwin] }`".to_owned(),
-            );
+            let help = match node.value {
+                NodeValue::Seq(_) => shapes::map("matrix", &node),
+                _ => "write `matrix: { os: [linux, darwin] }`".to_owned(),
+            };
+            cx.wrong_type("a map", &node, help);
             return None;
         };
         for (key, value) in entries {

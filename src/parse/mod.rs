@@ -21,6 +21,7 @@ mod foreign;
 mod forms;
 mod node;
 pub mod schema;
+mod shapes;
 mod stops;
 #[cfg(test)]
 mod testing;
@@ -115,7 +116,7 @@ impl Read<'_> {
             .root
             .map(|root| extend::lay_over(root, base, inherited, &mut self.errors));
         let errors = self.errors;
-        let mut cx = Cx { sources, errors };
+        let mut cx = Cx::new(sources, errors);
         let document = root.and_then(|root| PipelineDoc::decode(root, &mut cx));
         let errors = sorted(cx.errors);
         let whole = errors.is_empty();
@@ -129,8 +130,7 @@ impl Read<'_> {
 
 /// What is wrong with the shape of a template, whoever extends it.
 pub fn check(template: &Template, sources: &SourceMap) -> Vec<ParseError> {
-    let errors = Vec::new();
-    let mut cx = Cx { sources, errors };
+    let mut cx = Cx::new(sources, Vec::new());
     let document = PipelineDoc::decode(template.node().clone(), &mut cx);
     if let Some(workspace) = document.and_then(|document| document.workspace) {
         cx.errors.push(ParseError::UnknownKey {
