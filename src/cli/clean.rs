@@ -10,7 +10,7 @@ use super::session::Session;
 use crate::sys;
 
 pub(super) fn clean(around: &Surroundings, args: &CleanArgs) -> Exit {
-    let mut session = match Session::open(around) {
+    let mut session = match Session::survey(around) {
         Ok(session) => session,
         Err(exit) => return exit,
     };

@@ -12,6 +12,7 @@ use miette::{
 use super::options::Surroundings;
 use crate::event::{self, Related};
 use crate::load::Loaded;
+use crate::model::ModelError;
 use crate::source::{SourceMap, Span};
 use crate::suggest::{is_unseen, printable};
 
@@ -37,6 +38,11 @@ pub(super) fn of_loading(loaded: &mut Loaded) -> Vec<Finding> {
     }
     let mut findings = boxed(&mut loaded.load);
     findings.extend(boxed(&mut loaded.parse));
+    if findings.iter().any(is_error) {
+        // Then what is to be done may stand in what could not be read.
+        let follows = |error: &ModelError| matches!(error, ModelError::NothingToDo { .. });
+        loaded.model.retain(|error| !follows(error));
+    }
     findings.extend(boxed(&mut loaded.model));
     findings.extend(boxed(&mut loaded.dialect));
     findings

@@ -8,7 +8,7 @@ use super::session::{Session, tell};
 use crate::graph::{Format, Purpose, export};
 
 pub(super) fn graph(around: &Surroundings, args: &GraphArgs) -> Exit {
-    let mut session = match Session::open(around) {
+    let mut session = match Session::survey(around) {
         Ok(session) => session,
         Err(exit) => return exit,
     };

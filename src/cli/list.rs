@@ -10,7 +10,7 @@ use super::session::{Session, tell};
 use crate::model::{Pipeline, Step, Target};
 
 pub(super) fn list(around: &Surroundings, args: &ListArgs) -> Exit {
-    let mut session = match Session::open(around) {
+    let mut session = match Session::survey(around) {
         Ok(session) => session,
         Err(exit) => return exit,
     };

@@ -7,7 +7,7 @@ use super::session::Session;
 use crate::report::copy_log;
 
 pub(super) fn log(around: &Surroundings, args: &LogArgs) -> Exit {
-    let mut session = match Session::open(around) {
+    let mut session = match Session::survey(around) {
         Ok(session) => session,
         Err(exit) => return exit,
     };

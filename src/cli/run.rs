@@ -35,6 +35,7 @@ pub(super) fn run(around: &Surroundings, args: &RunArgs) -> Exit {
             root: found.root,
             settings: found.settings,
             planned: found.planned,
+            is_new: false,
         },
         None => match plan(around, args) {
             Ok(ready) => ready,
@@ -54,6 +55,8 @@ struct Ready<'a> {
     root: PathBuf,
     settings: Settings,
     planned: Planned,
+    /// Whether it was made now: a plan of another version of the program is never kept.
+    is_new: bool,
 }
 
 impl Ready<'_> {
@@ -75,6 +78,7 @@ fn plan<'a>(around: &'a Surroundings, args: &RunArgs) -> Result<Ready<'a>, Exit>
         root: session.root.clone(),
         settings: session.loaded.workspace.settings.clone(),
         planned,
+        is_new: true,
     };
     std::mem::forget(session);
     Ok(ready)
@@ -140,7 +144,7 @@ fn run_planned(ready: &Ready, args: &RunArgs, jobs: usize) -> Exit {
     // Not given back piece by piece either.
     std::mem::forget(cache);
     keep_runs(&ready.state_dir().join("runs"));
-    schema::provide(&ready.state_dir());
+    schema::provide(&ready.state_dir(), ready.is_new);
     match (cancel.exit_code(), ended.outcome) {
         (Some(code), _) => Exit::Signal(code),
         (None, RunOutcome::Ok) => Exit::Good,

@@ -20,15 +20,23 @@ pub(super) fn schema(args: &SchemaArgs) -> Exit {
 /// by `pipe init` name it, so that an editor finds it without a network.
 pub(super) fn keep(state_dir: &Path) -> Result<(), FsError> {
     create_dir_all(state_dir)?;
-    let text = format!("{:#}\n", crate::parse::schema::pipeline_schema());
-    write_atomic(&state_dir.join(SCHEMA_NAME), text.as_bytes())?;
+    write_atomic(&state_dir.join(SCHEMA_NAME), text().as_bytes())?;
     write_new(&state_dir.join(".gitignore"), b"*\n").map(drop)
 }
 
-/// Writes it where it is missing, as in a fresh checkout. Where that cannot be, it is only an
-/// editor that knows less.
-pub(super) fn provide(state_dir: &Path) {
-    if !state_dir.join(SCHEMA_NAME).exists() {
+/// Writes it where it is missing, as in a fresh checkout, and where it may be another version's
+/// (`look`) and is. Where that cannot be, it is only an editor that knows less.
+pub(super) fn provide(state_dir: &Path, look: bool) {
+    let file = state_dir.join(SCHEMA_NAME);
+    let is_good = match look {
+        true => std::fs::read(&file).is_ok_and(|kept| kept == text().as_bytes()),
+        false => file.exists(),
+    };
+    if !is_good {
         let _ = keep(state_dir);
     }
+}
+
+fn text() -> String {
+    format!("{:#}\n", crate::parse::schema::pipeline_schema())
 }

@@ -52,6 +52,19 @@ impl<'a> Session<'a> {
     ///
     /// When there is none: it is told, and the exit is what remains.
     pub(super) fn open(around: &'a Surroundings) -> Result<Self, Exit> {
+        Self::opened(around, true)
+    }
+
+    /// The same where nothing is going to run: a dotenv file that is missing or broken is no matter.
+    ///
+    /// # Errors
+    ///
+    /// As those of [`Session::open`].
+    pub(super) fn survey(around: &'a Surroundings) -> Result<Self, Exit> {
+        Self::opened(around, false)
+    }
+
+    fn opened(around: &'a Surroundings, env_files_matter: bool) -> Result<Self, Exit> {
         let Standing {
             root,
             mut loaded,
@@ -62,7 +75,7 @@ impl<'a> Session<'a> {
         })?;
         let doubtful = loaded.doubtful || !loaded.load.is_empty();
         let findings = of_loading(&mut loaded);
-        let env_files = Arc::new(EnvFiles::new(&root, &loaded.sources));
+        let env_files = Arc::new(EnvFiles::new(&root, &loaded.sources, env_files_matter));
         Ok(Self {
             around,
             root,

@@ -24,6 +24,8 @@ pub enum EnvFile {
     Missing,
     /// Something that cannot be read, and why.
     Unreadable(String),
+    /// Whatever a name asks of it: what it says is no matter.
+    Unknown,
     /// What it says.
     Read {
         /// Its variables, and what is wrong with it.

@@ -159,6 +159,9 @@ impl<'a> Scope<'a> {
             true => None,
             false => self.sought(variable, span)?,
         };
+        if found.is_none() && self.any_variable.get() {
+            return Ok(Known::of(Val::Text(String::new())));
+        }
         let Some(declared) = found else {
             let known = self.names(&mut Findings::new());
             let known = known.iter().map(String::as_str);
@@ -249,6 +252,10 @@ impl<'a> Scope<'a> {
         let found = (self.facts.env_file)(&path);
         let (dotenv, place) = match &*found {
             EnvFile::Missing if file.optional => return Ok(()),
+            EnvFile::Unknown => {
+                self.any_variable.set(true);
+                return Ok(());
+            }
             EnvFile::Missing => {
                 let help = format!(
                     "where it need not be there, write `{{ path: {}, optional: true }}`",

@@ -26,6 +26,12 @@ pub enum Place {
     Unknown,
     /// As [`Place::Posix`], for text that the command line set: always one word.
     Typed(Context),
+    /// As [`Place::Python`], for text that the command line set: a literal, or a part of one.
+    TypedPython(Context),
+    /// As [`Place::PowerShell`], likewise.
+    TypedPowerShell(Context),
+    /// As [`Place::Unknown`], for text that the command line set: nothing can go in.
+    TypedUnknown,
 }
 
 /// Why a value cannot be written at a place.
@@ -43,8 +49,13 @@ pub(super) enum Misfit {
     )]
     Unclear,
     /// A shell of unknown rules.
-    #[error("a path or list cannot stand here: how this shell quotes is not known")]
+    #[error(
+        "a path, a list, and text of the command line or of git cannot stand here: how this shell quotes is not known"
+    )]
     UnknownShell,
+    /// Code whose rules cannot be told here.
+    #[error("how to write it as a part of this text cannot be told")]
+    UnclearText,
     /// A map.
     #[error("a map cannot stand in text")]
     Map,
@@ -61,19 +72,23 @@ impl Misfit {
                 "take the quotes away: its elements are quoted where they need it; or make one text of it with `join`"
                     .to_owned()
             }
-            Self::UnknownShell => by_environment(expression),
+            Self::UnknownShell => by_environment(expression, "let the script read `VALUE` from its environment"),
+            Self::UnclearText => format!(
+                "texts with expressions in them, raw texts and here-strings have rules of their own; {}",
+                by_environment(expression, "let the script read `VALUE` from its environment")
+            ),
             Self::Unclear => format!(
                 "here-documents, backticks, `${{...}}`, arithmetic, substitutions inside quotes and `$'...'` have rules of their own; {}",
-                by_environment(expression)
+                by_environment(expression, "write `\"$VALUE\"` in the script")
             ),
             Self::Map => format!("name one of its fields, `{expression}.NAME`, or write it as JSON: `{expression} | json`"),
         }
     }
 }
 
-fn by_environment(expression: &str) -> String {
+fn by_environment(expression: &str, and: &str) -> String {
     format!(
-        "pass it as a variable:\n  env: {{ VALUE: \"${{{{ {} }}}}\" }}\nand write `\"$VALUE\"` in the script",
+        "pass it as a variable:\n  env: {{ VALUE: \"${{{{ {} }}}}\" }}\nand {and}",
         expression.replace('"', "'")
     )
 }
@@ -99,6 +114,9 @@ pub(super) fn put(value: &Value, place: Place) -> Result<String, Misfit> {
         Place::Typed(context) => posix_text(&shown(value), context),
         Place::Python => Ok(literal(value, &PYTHON)),
         Place::PowerShell => Ok(literal(value, &POWER_SHELL)),
+        Place::TypedPython(context) => typed_literal(value, context, &PYTHON),
+        Place::TypedPowerShell(context) => typed_literal(value, context, &POWER_SHELL),
+        Place::TypedUnknown => Err(Misfit::UnknownShell),
         Place::Unknown if is_words(value) => Err(Misfit::UnknownShell),
         Place::Unknown => Ok(shown(value)),
     }
@@ -228,17 +246,21 @@ fn push_word(out: &mut String, text: &str) {
 /// How a language writes values.
 struct Literals {
     text: fn(&str) -> String,
+    /// A part of a text in `"` or `'`.
+    part: fn(&str, char) -> String,
     list: (&'static str, &'static str),
     words: [&'static str; 3],
 }
 
 const PYTHON: Literals = Literals {
     text: python_literal,
+    part: |text, _| python_part(text),
     list: ("[", "]"),
     words: ["True", "False", "None"],
 };
 const POWER_SHELL: Literals = Literals {
     text: powershell_literal,
+    part: powershell_part,
     list: ("@(", ")"),
     words: ["$true", "$false", "$null"],
 };
@@ -252,6 +274,19 @@ fn literal(value: &Value, of: &Literals) -> String {
     match value.is_safe() {
         true => (of.text)(&value.to_string()),
         false => shown(value),
+    }
+}
+
+/// What the command line set, as a literal or as a part of one.
+fn typed_literal(value: &Value, context: Context, of: &Literals) -> Result<String, Misfit> {
+    match context {
+        Context::Word | Context::Part if is_list(value) => Ok(literal(value, of)),
+        Context::Word | Context::Part => Ok((of.text)(&shown(value))),
+        Context::Comment => Ok(plain(value).replace(char::is_control, " ")),
+        Context::Unclear => Err(Misfit::UnclearText),
+        Context::Double | Context::Single if is_list(value) => Err(Misfit::ListInQuotes),
+        Context::Double => Ok((of.part)(&shown(value), '"')),
+        Context::Single => Ok((of.part)(&shown(value), '\'')),
     }
 }
 
@@ -270,26 +305,44 @@ fn python_literal(text: &str) -> String {
     let mut out = String::from("'");
     for c in text.chars() {
         match c {
-            '\'' | '\\' => out.extend(['\\', c]),
-            '\n' => out.push_str("\\n"),
-            c if c.is_control() => out.push_str(&format!("\\x{:02x}", c as u32)),
-            c => out.push(c),
+            '"' => out.push(c),
+            c => push_python(&mut out, c),
         }
     }
     out.push('\'');
     out
 }
 
+fn python_part(text: &str) -> String {
+    let mut out = String::new();
+    text.chars().for_each(|c| push_python(&mut out, c));
+    out
+}
+
+fn push_python(out: &mut String, c: char) {
+    match c {
+        '\'' | '"' | '\\' => out.extend(['\\', c]),
+        '\n' => out.push_str("\\n"),
+        c if c.is_control() => out.push_str(&format!("\\x{:02x}", c as u32)),
+        c => out.push(c),
+    }
+}
+
 fn powershell_literal(text: &str) -> String {
-    // Typographic quotes end a text as well as the plain one.
-    let mut out = String::from("'");
+    format!("'{}'", powershell_part(text, '\''))
+}
+
+fn powershell_part(text: &str, quote: char) -> String {
+    let mut out = String::new();
     for c in text.chars() {
-        if matches!(c, '\'' | '\u{2018}'..='\u{201b}') {
-            out.push(c);
+        // Typographic quotes end a text as well as the plain one.
+        match c {
+            '\'' | '\u{2018}'..='\u{201b}' if quote == '\'' => out.push(c),
+            '"' | '`' | '$' | '\u{201c}'..='\u{201e}' if quote == '"' => out.push('`'),
+            _ => {}
         }
         out.push(c);
     }
-    out.push('\'');
     out
 }
 
@@ -373,6 +426,22 @@ mod tests {
             put(&mixed, Place::PowerShell).as_deref(),
             Ok("@(1, $true, 'it''s')")
         );
+    }
+
+    #[test]
+    fn typed_text_in_code() {
+        let text = Value::from("it's \"$x`\\");
+        for (place, want) in [
+            (Place::TypedPython(Context::Word), r#"'it\'s "$x`\\'"#),
+            (Place::TypedPython(Context::Double), r#"it\'s \"$x`\\"#),
+            (Place::TypedPowerShell(Context::Word), r#"'it''s "$x`\'"#),
+            (Place::TypedPowerShell(Context::Single), r#"it''s "$x`\"#),
+            (Place::TypedPowerShell(Context::Double), r#"it's `"`$x``\"#),
+        ] {
+            assert_eq!(put(&text, place).as_deref(), Ok(want), "{place:?}");
+        }
+        assert!(put(&text, Place::TypedPython(Context::Unclear)).is_err());
+        assert!(put(&text, Place::TypedUnknown).is_err());
     }
 
     #[test]

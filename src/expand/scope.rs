@@ -1,13 +1,14 @@
 //! What names mean for one instance: the values of `vars`, `matrix`, `env`, `host` and the others,
 //! worked out when they are asked for.
 
-use std::cell::{OnceCell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::{BTreeMap, HashMap};
 
 use indexmap::IndexMap;
 use minijinja::Value;
 use minijinja::value::ValueKind;
 
+use super::code::ScriptReader;
 use super::engine;
 use super::error::ExpandError;
 use super::facts::Facts;
@@ -19,7 +20,7 @@ use super::names::{
 use super::quote::{self, Place};
 use super::resolved::Dialect;
 use super::segments::{Expression, Segment, segments};
-use super::shell::{Context, ShellReader};
+use super::shell::Context;
 use super::template::{Piece, Template};
 use super::uses::{Use, uses};
 use super::value::Val;
@@ -126,6 +127,8 @@ pub(super) struct Scope<'a> {
     pub(super) step_files: FileLayer,
     /// What those of the pipeline say.
     pub(super) pipeline_files: FileLayer,
+    /// Whether a dotenv file may say anything: no variable is missing then.
+    pub(super) any_variable: Cell<bool>,
     pub(super) resolved: RefCell<HashMap<String, Known>>,
     pub(super) resolving: RefCell<Vec<String>>,
 }
@@ -153,6 +156,7 @@ impl<'a> Scope<'a> {
             more: RefCell::default(),
             step_files: FileLayer::new(),
             pipeline_files: FileLayer::new(),
+            any_variable: Cell::default(),
             resolved: RefCell::default(),
             resolving: RefCell::default(),
         }
@@ -189,24 +193,24 @@ impl<'a> Scope<'a> {
             return Ok(Template::text(text.text.as_str()));
         }
         let segments = segments(text)?;
-        let mut shell = ShellReader::new();
+        let mut script = ScriptReader::new(reader.dialect());
         let mut pieces = Vec::new();
         let mut errors = Vec::new();
         for (index, segment) in segments.iter().enumerate() {
             match segment {
                 Segment::Text(part) => {
-                    shell.read(part);
+                    script.read(part);
                     push_text(&mut pieces, part);
                 }
                 Segment::Expression(expression) => {
-                    let context = shell.context(following(&segments, index));
+                    let context = script.context(following(&segments, index));
                     match self.piece(expression, reader, context) {
                         Ok((piece, _)) if !self.facts.spent.text(piece_weight(&piece)) => {
                             errors.push(ExpandError::too_much(expression.span));
                             break;
                         }
                         Ok((Piece::Text(part), true)) => {
-                            shell.read(&part);
+                            script.read(&part);
                             push_text(&mut pieces, &part);
                             continue;
                         }
@@ -217,7 +221,7 @@ impl<'a> Scope<'a> {
                     if errors.len() > MOST_MISTAKES {
                         break;
                     }
-                    shell.skip();
+                    script.skip();
                 }
             }
         }
@@ -396,7 +400,7 @@ impl<'a> Scope<'a> {
         }
         match parts.as_slice() {
             ["sources" | "jobs"] | ["needs", _, "outputs"] if self.has_need(one) => Ok(()),
-            ["stamp", "branch" | "tag"] if reader.dialect().is_some() => {
+            ["stamp", "branch" | "tag"] if reader.dialect().is_some() && !one.is_compared => {
                 let name = one.name();
                 Err(ExpandError::OutsideText { name, span })
             }
@@ -453,7 +457,8 @@ impl<'a> Scope<'a> {
             if let Some(known) = &known {
                 self.add_up(&mut bytes, &known.value, one, expression)?;
                 from.typed = from.typed.max(one.typed(known.typed));
-                outside = outside.or(known.outside.is_some().then_some((one, known.clone())));
+                let is_outside = known.outside.is_some() && !one.is_compared;
+                outside = outside.or(is_outside.then_some((one, known.clone())));
             }
             values.push(known.map(|known| known.value.to_engine(self.dir(reader), one.role)));
         }
@@ -546,7 +551,7 @@ impl<'a> Scope<'a> {
                 name: one.member().unwrap_or("NAME").to_owned(),
                 span: span(),
             }),
-            ("trigger", Some(_)) => Err(ExpandError::OutsideText {
+            ("trigger", Some(_)) if !one.is_compared => Err(ExpandError::OutsideText {
                 name: one.name(),
                 span: span(),
             }),

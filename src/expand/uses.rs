@@ -26,7 +26,7 @@ pub(super) struct Use<'e> {
     pub(super) defaulted: bool,
     /// What stands beside it.
     pub(super) role: Role,
-    /// Only whether a comparison holds comes of its value.
+    /// Only whether a comparison holds comes of its value: nothing of its text.
     pub(super) is_compared: bool,
 }
 

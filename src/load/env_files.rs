@@ -17,6 +17,8 @@ const LARGEST: u64 = 1 << 20;
 #[derive(Debug)]
 pub struct EnvFiles {
     root: PathBuf,
+    /// Whether commands are going to see what they say.
+    matter: bool,
     inner: Mutex<Inner>,
 }
 
@@ -29,10 +31,12 @@ struct Inner {
 }
 
 impl EnvFiles {
-    /// None so far; their places will be behind those of `sources`.
-    pub fn new(root: &Path, sources: &SourceMap) -> Self {
+    /// None so far; their places will be behind those of `sources`. Where they do not `matter`, since
+    /// no command is going to run, one that is missing or broken may say anything.
+    pub fn new(root: &Path, sources: &SourceMap, matter: bool) -> Self {
         Self {
             root: root.to_path_buf(),
+            matter,
             inner: Mutex::new(Inner {
                 files: HashMap::new(),
                 sources: sources.continued(),
@@ -52,10 +56,14 @@ impl EnvFiles {
             return Arc::clone(known);
         }
         let file = path.under(&self.root);
-        let found = Arc::new(match text(&file) {
+        let found = match text(&file) {
             Ok(text) => inner.add(path, text),
             Err(error) if error.kind() == io::ErrorKind::NotFound => EnvFile::Missing,
             Err(error) => EnvFile::Unreadable(error.to_string()),
+        };
+        let found = Arc::new(match self.matter || is_good(&found) {
+            true => found,
+            false => EnvFile::Unknown,
         });
         inner.looked_at.push(file);
         inner.files.insert(path.clone(), Arc::clone(&found));
@@ -79,6 +87,13 @@ impl Inner {
             },
             None => EnvFile::Unreadable("there is too much text in the workspace".to_owned()),
         }
+    }
+}
+
+fn is_good(file: &EnvFile) -> bool {
+    match file {
+        EnvFile::Read { dotenv, .. } => dotenv.faults.is_empty(),
+        EnvFile::Missing | EnvFile::Unreadable(_) | EnvFile::Unknown => false,
     }
 }
 

@@ -190,4 +190,21 @@ pub enum ModelError {
         #[help]
         help: String,
     },
+    /// A step without a command, or a target, that stands for no steps.
+    ///
+    /// Often a line is missing, or stands in the wrong place: it could only ever do nothing.
+    #[error("the {what} `{name}` has nothing to do")]
+    #[diagnostic(code(pipe::model::nothing_to_do))]
+    NothingToDo {
+        /// Step or target.
+        what: &'static str,
+        /// Its name.
+        name: String,
+        /// Where it stands.
+        #[label("nothing comes of it")]
+        span: Span,
+        /// What to do.
+        #[help]
+        help: &'static str,
+    },
 }

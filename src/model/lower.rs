@@ -214,14 +214,23 @@ impl Lowering {
         entries(document.targets.as_ref())
             .map(|(name, doc)| {
                 let name = self.name(&name.value, name.span, NameKind::Target);
-                (name.value.clone(), self.target(name.span, &doc.value))
+                let target = self.target(&name, &doc.value);
+                (name.value, target)
             })
             .collect()
     }
 
-    fn target(&mut self, span: Span, doc: &TargetDoc) -> Target {
+    fn target(&mut self, name: &Spanned<String>, doc: &TargetDoc) -> Target {
+        if doc.steps.is_empty() {
+            self.errors.push(ModelError::NothingToDo {
+                what: "target",
+                name: name.value.clone(),
+                span: name.span,
+                help: "list the steps that it stands for: `all: [build, test]`",
+            });
+        }
         Target {
-            span,
+            span: name.span,
             steps: doc
                 .steps
                 .iter()

@@ -76,6 +76,10 @@ impl Building {
             }
         }
         if instance.is_group() {
+            if instance.plan.skip {
+                // As any skipped step it hands on nothing, and what it needs comes first all the same.
+                place.after.append(&mut place.needs);
+            }
             self.places[ix] = place;
             return;
         }

@@ -202,6 +202,7 @@ impl Lowering {
         if !step.is_group() {
             return;
         }
+        let before = self.errors.len();
         let mut refuse = |key: &str, span: Option<Span>| {
             let Some(span) = span else { return };
             self.errors.push(ModelError::BadStep {
@@ -214,6 +215,15 @@ impl Lowering {
         refuse("on_failure", doc.on_failure.as_ref().map(|list| list.span));
         refuse("verify", doc.verify.as_ref().map(|list| list.span));
         refuse("matrix", doc.matrix.as_ref().map(|matrix| matrix.span));
+        let needed = texts(doc.needs.as_ref()).chain(texts(doc.after.as_ref()));
+        if needed.count() == 0 && self.errors.len() == before {
+            self.errors.push(ModelError::NothingToDo {
+                what: "step",
+                name: step.name.value.clone(),
+                span: step.name.span,
+                help: "add `run:` with a command, or `needs:` with the steps that it stands for",
+            });
+        }
     }
 }
 
