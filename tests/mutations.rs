@@ -17,12 +17,13 @@ use serde_json::{Value, json};
 use crate::support::repository;
 
 /// Errors that are about what words mean, which a schema cannot know.
-const SEMANTIC: [&str; 8] = [
+const SEMANTIC: [&str; 9] = [
     "pipe::model::bad_check",
     "pipe::model::bad_name",
     "pipe::model::bad_reference",
     "pipe::model::bad_step",
     "pipe::model::bad_value",
+    "pipe::model::nothing_to_do",
     "pipe::model::step_and_target",
     "pipe::model::unknown_profile",
     "pipe::parse::nothing_to_remove",
