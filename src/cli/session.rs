@@ -162,10 +162,16 @@ impl<'a> Session<'a> {
             paths.extend(looked_at);
         }
         let (doubtful, findings) = (self.doubtful, &mut self.findings);
+        let is_missing = |error: &ExpandError| {
+            matches!(
+                error,
+                ExpandError::Undefined { .. } | ExpandError::Pool { .. }
+            )
+        };
         findings.extend(
             expand
                 .into_iter()
-                .filter(|error| !(doubtful && matches!(error, ExpandError::Undefined { .. })))
+                .filter(|error| !(doubtful && is_missing(error)))
                 .map(|error| Box::new(error) as Finding),
         );
         let follows = |error: &GraphError| {

@@ -228,6 +228,7 @@ fn profiles(
         env: at
             .map([("CGO_ENABLED", EnvDoc::Value(at.text("0")))])
             .filter(|_| mode.is_static),
+        ..ProfileDoc::default()
     };
     at.map([("dev", profile(dev)), ("prod", profile(prod))])
 }

@@ -1,8 +1,10 @@
 //! Instances: a step with its matrix values and its profile filled in.
 
 use std::collections::{BTreeSet, HashSet};
+use std::ops::Range;
 
 use indexmap::IndexMap;
+use miette::Diagnostic;
 
 use super::error::ExpandError;
 use super::facts::Facts;
@@ -120,7 +122,8 @@ pub fn instances(
             }
         }
         // A mistake in a step is the same mistake in each of its instances.
-        errors.retain(|error| !told.contains(error));
+        let follows = consequences(step, &errors);
+        errors.retain(|error| !follows.contains(error) && !told.contains(error));
         told.extend(errors.iter().cloned());
         findings.append(&mut errors);
         if told.len() > MOST_MISTAKES {
@@ -128,6 +131,29 @@ pub fn instances(
         }
     }
     instances
+}
+
+/// Names that are only undefined because what defines them has a mistake.
+fn consequences(step: &Step, errors: &[ExpandError]) -> Vec<ExpandError> {
+    let is_at_output = |error: &ExpandError| {
+        let places = step.outputs.iter().map(|output| output.path.span);
+        let places: Vec<Range<usize>> = places
+            .map(|span| span.start as usize..span.end as usize)
+            .collect();
+        let mut labels = error.labels().into_iter().flatten();
+        labels.any(|label| places.iter().any(|place| place.contains(&label.offset())))
+    };
+    let lost = |key: &str| step.unread.contains(&key);
+    let no_outputs = lost("outputs") || errors.iter().any(is_at_output);
+    let follows = |error: &&ExpandError| match error {
+        ExpandError::Undefined { name, .. } => match name.split(['.', '[']).next() {
+            Some("output" | "outputs") => no_outputs && !is_at_output(error),
+            Some(key) => lost(key),
+            None => false,
+        },
+        _ => false,
+    };
+    errors.iter().filter(follows).cloned().collect()
 }
 
 /// Fills in the expressions in the axis values of a reference that a target of `pipeline` lists at

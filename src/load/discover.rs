@@ -273,8 +273,9 @@ impl Loader {
         let read = parse::read(&source);
         if is_root {
             self.templates.add_named(read.templates());
-            self.templates.incomplete = read.is_unreadable();
+            self.templates.incomplete = read.loses_names();
         }
+        self.loaded.doubtful |= read.loses_names();
         let base = self.base_of(Id::File(file.clone()), read.extends());
         let inherited = &mut self.templates.inherited;
         let parsed = read.finish(base.as_base(), inherited, &self.loaded.sources);

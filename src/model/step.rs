@@ -126,6 +126,8 @@ pub struct Step {
     pub description: Option<Text>,
     /// Not listed, not addressable.
     pub internal: bool,
+    /// Keys with mistakes in their values: what is missing may stand there.
+    pub unread: Vec<&'static str>,
 }
 
 impl Step {

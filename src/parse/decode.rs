@@ -186,6 +186,9 @@ macro_rules! document {
                 $(#[schemars(rename = $key)])?
                 pub $field: Option<$crate::source::Spanned<$type>>,
             )*
+            /// Keys with mistakes in their values.
+            #[schemars(skip)]
+            pub unread: Vec<&'static str>,
         }
 
         impl $crate::parse::decode::Document for $name {
@@ -202,8 +205,14 @@ macro_rules! document {
             ) -> bool {
                 match key {
                     $($crate::parse::decode::key!($field $($key)?) => {
-                        cx.field = $crate::parse::decode::key!($field $($key)?);
+                        let key = $crate::parse::decode::key!($field $($key)?);
+                        let errors = cx.errors.len();
+                        let is_broken = errors > 0 && node.is_broken();
+                        cx.field = key;
                         self.$field = $crate::parse::decode::Decode::decode(node, cx);
+                        if is_broken || cx.errors.len() > errors {
+                            self.unread.push(key);
+                        }
                     })*
                     _ => return false,
                 }

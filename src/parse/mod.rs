@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! text ─yaml→ Node (tree) ─extend→ Node, with what it inherits ─decode→ PipelineDoc
-//!        └stops, traps: errors                                    └foreign: help for other tools' words
+//!        └stops, traps: errors; repair: on                        └foreign: help for other tools' words
 //! ```
 //!
 //! `yaml` alone knows the YAML parser; `document` says what may be written, in one declaration for
@@ -20,6 +20,7 @@ mod extend;
 mod foreign;
 mod forms;
 mod node;
+mod repair;
 pub mod schema;
 mod shapes;
 mod stops;
@@ -85,14 +86,16 @@ impl Read<'_> {
             .unwrap_or_default()
     }
 
-    /// Whether nothing could be read of the file, for its mistakes.
-    pub fn is_unreadable(&self) -> bool {
-        self.root.is_none() && !self.errors.is_empty()
+    /// Whether the file may declare what cannot be read for its mistakes: then what is missing
+    /// elsewhere may be there.
+    pub fn loses_names(&self) -> bool {
+        !self.errors.is_empty() && self.root.as_ref().is_none_or(Node::loses_names)
     }
 
     /// The file as a template, if it could be read, and what is wrong with its text.
     pub fn into_template(self) -> (Option<Template>, Vec<ParseError>) {
         let template = match self.root {
+            Some(root) if root.is_broken() => None,
             Some(root) => Some(Template::new(root)),
             None => self.errors.is_empty().then(Template::default),
         };

@@ -105,6 +105,39 @@ impl Node<'_> {
         }
     }
 
+    /// Whether something in a file is broken that may hold a name that others use.
+    pub(super) fn loses_names(&self) -> bool {
+        let NodeValue::Map(entries) = &self.value else {
+            return self.is_broken();
+        };
+        entries.iter().any(|(key, value)| match &value.value {
+            NodeValue::Map(steps) if key.text == "steps" => {
+                steps.iter().any(|(_, step)| step.step_loses_names())
+            }
+            _ => value.is_broken(),
+        })
+    }
+
+    /// Of a step others use the name, and its instances.
+    fn step_loses_names(&self) -> bool {
+        match &self.value {
+            NodeValue::Map(entries) => entries
+                .iter()
+                .any(|(key, value)| key.text == "matrix" && value.is_broken()),
+            _ => self.is_broken(),
+        }
+    }
+
+    /// Whether it, or something in it, is broken.
+    pub(super) fn is_broken(&self) -> bool {
+        match &self.value {
+            NodeValue::Broken => true,
+            NodeValue::Null | NodeValue::Scalar(_) => false,
+            NodeValue::Seq(items) => items.iter().any(Self::is_broken),
+            NodeValue::Map(entries) => entries.iter().any(|(_, value)| value.is_broken()),
+        }
+    }
+
     /// The value of `key`, if it is a map that has it.
     pub(super) fn get(&self, key: &str) -> Option<&Self> {
         let NodeValue::Map(entries) = &self.value else {

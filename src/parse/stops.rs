@@ -1,7 +1,7 @@
 //! Why the YAML parser stopped: from its place and kind of trouble to an error that names the trap
 //! and shows the corrected line.
 //!
-//! The parser stops once, at the first syntax error. What it says is true but about YAML's grammar;
+//! The parser stops at a syntax error. What it says is true but about YAML's grammar;
 //! what the person did is mostly one of a dozen things, found here by looking at the lines around.
 
 use std::ops::Range;

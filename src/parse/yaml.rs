@@ -13,6 +13,7 @@ use granit_parser::{Event, Parser, ScalarStyle, ScanError, StructureStyle, Tag};
 use super::budget::{MAX_BYTES, Used};
 use super::error::ParseError;
 use super::node::{Entry, Key, Node, NodeValue, Scalar, Style};
+use super::repair::Repair;
 use super::stops;
 use super::traps;
 use crate::source::{SourceFile, Span};
@@ -25,18 +26,47 @@ const SMALL_MAP: usize = 16;
 /// Reads the text of `file`. Without a node the file is empty or, if there are errors, could not be
 /// read; with errors and a node, the node lacks what they are about.
 pub(super) fn read(file: &SourceFile) -> (Option<Node<'_>>, Vec<ParseError>) {
-    let mut builder = Builder::new(file);
+    let mut builder = Builder::new(file, file.text(), &[]);
     match builder.build() {
         Ok(()) => (builder.root, builder.errors),
-        Err(error) => {
-            // The same place can have been refused before the parser stopped at it.
-            let span = error.span();
-            builder
-                .errors
-                .retain(|other| other.span().start != span.start);
-            builder.errors.push(error);
-            (None, builder.errors)
+        Err(stop) => read_on(file, builder.errors, stop),
+    }
+}
+
+/// The parser stopped: the rest of the file is read without what it stopped at, as often as that
+/// can be told.
+fn read_on(
+    file: &SourceFile,
+    mut errors: Vec<ParseError>,
+    mut stop: ParseError,
+) -> (Option<Node<'static>>, Vec<ParseError>) {
+    let mut repair = Repair::new(file);
+    let mut stops: Vec<ParseError> = Vec::new();
+    loop {
+        let is_new = stops.is_empty() || repair.is_new(&stop);
+        let goes_on = is_new && repair.defuse(&stop);
+        if is_new {
+            stops.push(stop);
         }
+        let mut root = None;
+        if goes_on {
+            let mut builder = Builder::new(file, repair.text(), repair.gone());
+            let built = builder.build();
+            errors = builder.errors;
+            if let Err(next) = built {
+                stop = next;
+                continue;
+            }
+            root = builder.root.filter(|_| repair.is_sure());
+        }
+        // The same place can have been refused before the parser stopped at it.
+        errors.retain(|error| {
+            stops
+                .iter()
+                .all(|stop| stop.span().start != error.span().start)
+        });
+        errors.append(&mut stops);
+        return (root.map(Node::into_owned), errors);
     }
 }
 
@@ -83,6 +113,9 @@ struct Anchored<'a> {
 /// Makes the tree from the parser's events, with a stack of its own instead of recursion.
 struct Builder<'a> {
     file: &'a SourceFile,
+    /// The file's text, or a copy in which it is overwritten at `gone`.
+    text: &'a str,
+    gone: &'a [Range<usize>],
     errors: Vec<ParseError>,
     root: Option<Node<'a>>,
     stack: Vec<Open<'a>>,
@@ -102,9 +135,11 @@ struct Builder<'a> {
 type Step = Result<(), ParseError>;
 
 impl<'a> Builder<'a> {
-    fn new(file: &'a SourceFile) -> Self {
+    fn new(file: &'a SourceFile, text: &'a str, gone: &'a [Range<usize>]) -> Self {
         Self {
             file,
+            text,
+            gone,
             errors: Vec::new(),
             root: None,
             stack: Vec::new(),
@@ -119,7 +154,7 @@ impl<'a> Builder<'a> {
     }
 
     fn build(&mut self) -> Step {
-        let text = self.file.text();
+        let text = self.text;
         if text.len() > MAX_BYTES {
             let what = format!("is larger than {} MiB", MAX_BYTES >> 20);
             return Err(ParseError::Budget {
@@ -212,6 +247,8 @@ impl<'a> Builder<'a> {
             bytes: text.len(),
         };
         self.use_up(used, range.start)?;
+        let gone = |gone: &Range<usize>| range.start <= gone.end && gone.start <= range.end;
+        let refused = refused || self.gone.iter().any(gone);
         let span = self.file.span(self.trimmed(range, style));
         let value = if refused {
             NodeValue::Broken

@@ -101,11 +101,15 @@ impl Lowering {
             hint: doc.hint.as_ref().map(|text| text.value.clone()),
             description: doc.description.as_ref().map(|text| text.value.clone()),
             internal: is_set(doc.internal.as_ref()),
+            unread: doc.unread.clone(),
             name,
         };
-        self.check_group(&step, doc);
-        self.check_cache(&step, doc);
-        self.check_interactive(&step, doc);
+        // What a step lacks may be what could not be read.
+        if doc.unread.is_empty() {
+            self.check_group(&step, doc);
+            self.check_cache(&step, doc);
+            self.check_interactive(&step, doc);
+        }
         step
     }
 
