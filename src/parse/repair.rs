@@ -6,7 +6,7 @@
 use std::ops::Range;
 
 use super::error::ParseError;
-use super::traps::Line;
+use super::traps::{self, Line};
 use crate::source::{SourceFile, Span};
 
 /// So often a file is read again.
@@ -65,6 +65,21 @@ impl<'a> Repair<'a> {
         let line = Line::at(self.file, span.start);
         let is_cut = self.cut.contains(&line.start);
         !self.gone.iter().any(touches) && !is_cut && (names_a_trap || self.is_sure())
+    }
+
+    /// Whether the line in the help of one of `told` has quotes round this value too.
+    pub(super) fn is_answered(&self, stop: &ParseError, told: &[ParseError]) -> bool {
+        let quotes = |error: &ParseError| match error {
+            ParseError::NeedsQuotes { span, help, .. } => Some((self.range(*span), help.clone())),
+            _ => None,
+        };
+        let Some((range, _)) = quotes(stop) else {
+            return false;
+        };
+        let line = |at: usize| Line::at(self.file, at).start;
+        let quoted = traps::quoted(&self.file.text()[range.clone()]);
+        let mut told = told.iter().filter_map(quotes);
+        told.any(|(other, help)| line(other.start) == line(range.start) && help.contains(&quoted))
     }
 
     /// Defuses the trap that `stop` names, if there is a way to.

@@ -45,7 +45,7 @@ fn read_on(
     loop {
         let is_new = stops.is_empty() || repair.is_new(&stop);
         let goes_on = is_new && repair.defuse(&stop);
-        if is_new {
+        if is_new && !repair.is_answered(&stop, &stops) {
             stops.push(stop);
         }
         let mut root = None;
