@@ -16,6 +16,21 @@ fn ten_workers_of_one_template() {
     assert_eq!(executed(&sandbox).len(), 10);
 }
 
+#[test]
+fn a_tqserver_project_without_pipeline_files() {
+    let sandbox = copy_of("tqserver");
+    assert_eq!(executed(&sandbox), ["api:build", "pages:build"]);
+    assert_eq!(executed(&sandbox), Vec::<String>::new());
+    let answer = |request: &str| sandbox.shell(request).exits(0).stdout;
+    assert_eq!(answer("echo /version | workers/api/bin/api"), "1.4\n");
+    let home = answer("echo /home | workers/pages/bin/pages");
+    assert_eq!(home, "<h1>At home</h1>\n");
+    sandbox.write("workers/pages/pages/draft-news.html", "<h1>Soon</h1>\n");
+    assert_eq!(executed(&sandbox), Vec::<String>::new());
+    sandbox.write("workers/pages/pages/home.html", "<h1>Welcome</h1>\n");
+    assert_eq!(executed(&sandbox), ["pages:build"]);
+}
+
 /// The steps that a run executes, sorted; nothing fails.
 fn executed(sandbox: &Sandbox) -> Vec<String> {
     let output = sandbox.pipe(&["run", "--json"]).exits(0);

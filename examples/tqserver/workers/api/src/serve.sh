@@ -1,0 +1,3 @@
+while read -r path; do
+  route "$path"
+done
