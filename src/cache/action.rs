@@ -271,7 +271,11 @@ fn filled(check: &Check, late: &Late) -> Result<(Check, Option<String>), Prepare
     let script = script
         .map(|script| fill(script, late, "verify"))
         .transpose()?;
-    Ok((check.clone(), script))
+    let check = check.filled(late).map_err(|error| PrepareError::Fill {
+        place: "verify".to_owned(),
+        error,
+    })?;
+    Ok((check, script))
 }
 
 fn policy(policy: EnvPolicy) -> &'static [u8] {
@@ -352,6 +356,7 @@ fn push_check(items: &mut Items<'_>, (check, filled): &(Check, Option<String>)) 
         within: _,
         timeout: _,
         message: _,
+        late: _, // filled in
     } = check;
     let mut value = Vec::new();
     let name = match kind {

@@ -7,7 +7,8 @@ use super::exit::Exit;
 use super::options::Surroundings;
 use super::output;
 use super::session::{Session, tell};
-use crate::model::{Pipeline, Step, Target};
+use crate::expand::{Facts, described};
+use crate::model::{Pipeline, Step, Target, Workspace};
 
 pub(super) fn list(around: &Surroundings, args: &ListArgs) -> Exit {
     let mut session = match Session::survey(around) {
@@ -24,17 +25,22 @@ pub(super) fn list(around: &Surroundings, args: &ListArgs) -> Exit {
         .values()
         .filter(in_scope)
         .collect();
+    let listing = Listing {
+        workspace: &session.loaded.workspace,
+        facts: session.facts(Vec::new()),
+    };
     if args.json {
-        let pipelines: Vec<_> = pipelines.into_iter().map(as_json).collect();
+        let pipelines: Vec<_> = pipelines.iter().map(|one| listing.json(one)).collect();
         output::json(&json!({ "version": 1, "root": session.root, "pipelines": pipelines }));
     } else {
-        output::out(
-            &pipelines
-                .into_iter()
-                .map(as_text)
-                .collect::<Vec<_>>()
-                .join("\n"),
-        );
+        let texts: Vec<_> = pipelines
+            .iter()
+            .filter_map(|one| listing.text(one))
+            .collect();
+        if texts.is_empty() && findings.is_empty() {
+            output::err("there are no steps and no targets here\n");
+        }
+        output::out(&texts.join("\n"));
     }
     // What could be read was listed; that not everything could is the exit code's to say.
     if findings.iter().any(super::diagnose::is_error) {
@@ -48,59 +54,108 @@ fn steps(pipeline: &Pipeline) -> impl Iterator<Item = &Step> {
     pipeline.steps.values().filter(|step| !step.internal)
 }
 
-/// A description without expressions; one with them is of an instance, not of the step.
-fn description(text: Option<&crate::parse::Text>) -> Option<&str> {
-    text.map(|text| text.text.as_str())
+struct Listing<'a> {
+    workspace: &'a Workspace,
+    facts: Facts,
 }
 
-fn target_description(target: &Target) -> String {
-    match description(target.description.as_ref()) {
-        Some(text) => text.to_owned(),
-        None => {
-            let steps: Vec<String> = target
-                .steps
-                .iter()
-                .map(|step| step.value.to_string())
-                .collect();
-            let profile = target
-                .profile
-                .iter()
-                .map(|profile| format!(" (profile {})", profile.value));
-            format!("→ {}{}", steps.join(", "), profile.collect::<String>())
-        }
+impl Listing<'_> {
+    fn of_step(&self, pipeline: &Pipeline, step: &Step) -> Option<String> {
+        let (workspace, facts) = (self.workspace, &self.facts);
+        let text = step.description.as_ref()?;
+        Some(described(
+            workspace,
+            pipeline,
+            Some(step),
+            None,
+            facts,
+            text,
+        ))
+    }
+
+    fn of_target(&self, pipeline: &Pipeline, target: &Target) -> Option<String> {
+        let (workspace, facts) = (self.workspace, &self.facts);
+        let text = target.description.as_ref()?;
+        let profile = target.profile.as_ref().map(|profile| &*profile.value);
+        Some(described(workspace, pipeline, None, profile, facts, text))
+    }
+
+    /// Nothing where there is nothing to list, as of a root that only joins its members.
+    fn text(&self, pipeline: &Pipeline) -> Option<String> {
+        let target = |(name, target): (&String, &Target)| {
+            let about = self.of_target(pipeline, target);
+            let about = about.map_or_else(|| meant(target), |text| one_line(&text));
+            (name.clone(), about)
+        };
+        let step = |step: &Step| {
+            let about = self.of_step(pipeline, step).unwrap_or_default();
+            (step_name(step), one_line(&about))
+        };
+        let targets: Vec<_> = pipeline.targets.iter().map(target).collect();
+        let steps: Vec<_> = steps(pipeline).map(step).collect();
+        let is_something =
+            !targets.is_empty() || !steps.is_empty() || pipeline.description.is_some();
+        is_something.then(|| as_text(pipeline, targets, steps))
+    }
+
+    fn json(&self, pipeline: &Pipeline) -> serde_json::Value {
+        let target = |(name, target): (&String, &Target)| {
+            json!({
+                "name": name,
+                "description": self.of_target(pipeline, target),
+                "steps": target.steps.iter().map(|step| step.value.to_string()).collect::<Vec<_>>(),
+                "profile": target.profile.as_ref().map(|profile| &profile.value),
+            })
+        };
+        let step = |step: &Step| {
+            json!({
+                "name": step.name.value,
+                "description": self.of_step(pipeline, step),
+                "axes": step.matrix.iter().flat_map(|matrix| matrix.axes.keys()).collect::<Vec<_>>(),
+                "group": step.is_group(),
+            })
+        };
+        json!({
+            "name": pipeline.name.value,
+            "description": pipeline.description,
+            "file": pipeline.file.to_string(),
+            "targets": pipeline.targets.iter().map(target).collect::<Vec<_>>(),
+            "steps": steps(pipeline).map(step).collect::<Vec<_>>(),
+            "profiles": pipeline.profiles.keys().collect::<Vec<_>>(),
+        })
     }
 }
 
-fn as_text(pipeline: &Pipeline) -> String {
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// What a target stands for.
+fn meant(target: &Target) -> String {
+    let steps = target.steps.iter().map(|step| step.value.to_string());
+    let steps = steps.collect::<Vec<_>>().join(", ");
+    match &target.profile {
+        Some(profile) => format!("→ {steps} (profile {})", profile.value),
+        None => format!("→ {steps}"),
+    }
+}
+
+type Row = (String, String);
+
+fn as_text(pipeline: &Pipeline, targets: Vec<Row>, steps: Vec<Row>) -> String {
     let bold = anstyle::Style::new().bold();
     let dim = anstyle::Style::new().dimmed();
     let about = pipeline
         .description
         .iter()
-        .map(|text| format!("  {dim}{text}{dim:#}"));
+        .map(|text| format!("  {dim}{}{dim:#}", one_line(text)));
     let mut text = format!(
         "{bold}{}{bold:#}{}\n",
         pipeline.name.value,
         about.collect::<String>()
     );
-    let targets: Vec<(String, String)> = pipeline
-        .targets
-        .iter()
-        .map(|(name, target)| (name.clone(), target_description(target)))
-        .collect();
-    let steps: Vec<(String, String)> = steps(pipeline)
-        .map(|step| {
-            (
-                step_name(step),
-                description(step.description.as_ref())
-                    .unwrap_or_default()
-                    .to_owned(),
-            )
-        })
-        .collect();
-    let width = targets
-        .iter()
-        .chain(&steps)
+    let rows = targets.iter().chain(&steps);
+    let width = rows
         .map(|(name, _)| name.chars().count())
         .max()
         .unwrap_or(0);
@@ -124,37 +179,4 @@ fn step_name(step: &Step) -> String {
         .flat_map(|matrix| matrix.axes.keys())
         .map(|axis| format!("@{axis}"));
     format!("{}{}", step.name.value, axes.collect::<String>())
-}
-
-fn as_json(pipeline: &Pipeline) -> serde_json::Value {
-    let targets: Vec<_> = pipeline
-        .targets
-        .iter()
-        .map(|(name, target)| {
-            json!({
-                "name": name,
-                "description": description(target.description.as_ref()),
-                "steps": target.steps.iter().map(|step| step.value.to_string()).collect::<Vec<_>>(),
-                "profile": target.profile.as_ref().map(|profile| &profile.value),
-            })
-        })
-        .collect();
-    let steps: Vec<_> = steps(pipeline)
-        .map(|step| {
-            json!({
-                "name": step.name.value,
-                "description": description(step.description.as_ref()),
-                "axes": step.matrix.iter().flat_map(|matrix| matrix.axes.keys()).collect::<Vec<_>>(),
-                "group": step.is_group(),
-            })
-        })
-        .collect();
-    json!({
-        "name": pipeline.name.value,
-        "description": pipeline.description,
-        "file": pipeline.file.to_string(),
-        "targets": targets,
-        "steps": steps,
-        "profiles": pipeline.profiles.keys().collect::<Vec<_>>(),
-    })
 }

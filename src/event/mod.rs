@@ -4,6 +4,7 @@
 //! events in one order. Events hold facts only: no colours, no verbosity; no sink can change a
 //! run. This room knows nobody. `schema/events.schema.json` is generated from these types.
 
+mod name;
 mod schema;
 
 use schemars::JsonSchema;
@@ -115,7 +116,9 @@ pub struct RunStarted {
 /// A step's command starts.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct StepStarted {
-    /// The step as a person would type it, with its pipeline: `api:build@os=linux`.
+    /// The step.
+    #[serde(flatten, with = "name")]
+    #[schemars(with = "name::Named")]
     pub step: String,
     /// Why it runs.
     pub why: Vec<Reason>,
@@ -133,6 +136,8 @@ pub struct StepStarted {
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct StepRetried {
     /// The step.
+    #[serde(flatten, with = "name")]
+    #[schemars(with = "name::Named")]
     pub step: String,
     /// The attempt that failed, from 1.
     pub attempt: u64,
@@ -148,6 +153,8 @@ pub struct StepRetried {
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct StepOutput {
     /// The step.
+    #[serde(flatten, with = "name")]
+    #[schemars(with = "name::Named")]
     pub step: String,
     /// Where the step printed it.
     pub stream: Stream,
@@ -282,6 +289,8 @@ pub struct OutputFile {
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct StepFinished {
     /// The step.
+    #[serde(flatten, with = "name")]
+    #[schemars(with = "name::Named")]
     pub step: String,
     /// How it ended.
     pub outcome: Outcome,
@@ -299,7 +308,8 @@ pub struct StepFinished {
     /// Whether the step may fail: it changes neither the exit code nor what comes after it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub allowed: bool,
-    /// The step that did the work of this one, which is equal to it in everything that counts.
+    /// The step that did the work of this one, which is equal to it in everything that counts; with its
+    /// profile behind where one run has it under two.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub same_as: Option<String>,
     /// What failed, in words (`exit code 2`, `output bin/app was not made`).

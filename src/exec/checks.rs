@@ -65,9 +65,15 @@ impl Checker<'_> {
             if !complaints.is_empty() && (check.within.is_some() || self.cancel.is_cancelled()) {
                 continue;
             }
-            if let Err(complaint) = self.within(check) {
+            let filled = check.filled(&self.around.late);
+            let held = match &filled {
+                Ok(check) => self.within(check),
+                Err(error) => Err(error.to_string().into()),
+            };
+            if let Err(complaint) = held {
                 log.take(Stream::Stderr, &complaint.printed);
-                complaints.push(check.message.clone().unwrap_or(complaint.text));
+                let message = filled.ok().and_then(|check| check.message);
+                complaints.push(message.unwrap_or(complaint.text));
             }
         }
         match complaints.is_empty() {

@@ -6,6 +6,7 @@
 
 mod caller;
 mod code;
+mod describe;
 mod engine;
 mod error;
 mod facts;
@@ -29,6 +30,7 @@ mod uses;
 mod value;
 
 pub use caller::{HANDED_THROUGH, covers};
+pub use describe::described;
 pub use error::ExpandError;
 pub use facts::{EnvFile, Facts};
 pub(crate) use instance::literal_files;
@@ -36,8 +38,8 @@ pub use instance::{Declared, Instance, declared, instances, listed_cell};
 pub use limits::Spent;
 pub use quote::Place;
 pub use resolved::{
-    CacheMode, Check, CheckKind, Dialect, EnvPolicy, EnvSetting, Limit, Literal, Output,
-    OutputKind, PlanStep, Retries, Shell, Sources, StepIx,
+    CacheMode, Check, CheckKind, CheckPart, Dialect, EnvPolicy, EnvSetting, LateTexts, Limit,
+    Literal, Output, OutputKind, PlanStep, Retries, Shell, Sources, StepIx,
 };
 pub use shell::Context;
 pub use template::{FillError, Late, Piece, Template};

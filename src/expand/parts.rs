@@ -6,7 +6,8 @@ use std::time::Duration;
 use super::error::ExpandError;
 use super::instance::Findings;
 use super::resolved::{
-    Check, CheckKind, Dialect, Limit, Literal, Output, OutputKind, Shell, Sources,
+    Check, CheckKind, CheckPart, Dialect, LateTexts, Limit, Literal, Output, OutputKind, Shell,
+    Sources,
 };
 use super::scope::{Reader, Scope};
 use super::template::Template;
@@ -404,26 +405,53 @@ fn one_check(
     {
         return Ok(None);
     }
-    let text = |text: &Option<Text>| text.as_ref().map(|text| scope.text(text)).transpose();
+    let mut late = LateTexts {
+        dir: scope.pipeline.dir.clone(),
+        texts: BTreeMap::new(),
+    };
+    let mut text = |part: CheckPart, text: &Text| {
+        let template = scope.template(text, reader.of_checks())?;
+        Ok(template.known().unwrap_or_else(|| {
+            late.texts.insert(part, template);
+            String::new()
+        }))
+    };
+    let mut part = |part: CheckPart, written: &Option<Text>| {
+        written
+            .as_ref()
+            .map(|written| text(part, written))
+            .transpose()
+    };
+    let matches = part(CheckPart::Matches, &written.matches)?;
+    let not_matches = part(CheckPart::NotMatches, &written.not_matches)?;
+    let message = part(CheckPart::Message, &written.message)?;
+    let subject = &written.subject;
     let kind = match written.kind {
         "file" => CheckKind::File {
-            path: folder(scope, &written.subject)?,
+            path: match text(CheckPart::Subject, subject)? {
+                path if path.is_empty() => scope.pipeline.dir.clone(),
+                path => resolve(scope, &path, subject.span)?,
+            },
             min_size: written.sizes.0,
             max_size: written.sizes.1,
             executable: written.executable,
-            matches: text(&written.matches)?,
+            matches,
         },
         "run" => CheckKind::Run {
-            script: scope.template(&written.subject, reader)?,
-            matches: text(&written.matches)?,
-            not_matches: text(&written.not_matches)?,
+            script: scope.template(subject, reader)?,
+            matches,
+            not_matches,
         },
         "env" => CheckKind::Env {
-            name: scope.text(&written.subject)?,
+            name: scope.text(subject)?,
         },
         "tool" => CheckKind::Tool {
-            name: scope.text(&written.subject)?,
-            version: text(&written.version)?,
+            name: scope.text(subject)?,
+            version: written
+                .version
+                .as_ref()
+                .map(|version| scope.text(version))
+                .transpose()?,
             command: written
                 .command
                 .as_ref()
@@ -431,18 +459,19 @@ fn one_check(
                 .transpose()?,
         },
         "http" => CheckKind::Http {
-            url: scope.text(&written.subject)?,
+            url: text(CheckPart::Subject, subject)?,
             status: written.status.clone(),
-            matches: text(&written.matches)?,
+            matches,
         },
         _ => CheckKind::Tcp {
-            address: scope.text(&written.subject)?,
+            address: text(CheckPart::Subject, subject)?,
         },
     };
     Ok(Some(Check {
         kind,
         within: time(scope, written.within.as_ref())?,
         timeout: time(scope, written.timeout.as_ref())?.unwrap_or(CHECK_TIMEOUT),
-        message: text(&written.message)?,
+        message,
+        late,
     }))
 }

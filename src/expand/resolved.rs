@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::template::Template;
+use super::template::{FillError, Late, Template};
 use crate::glob::Pattern;
 pub use crate::model::Retries;
-use crate::path::RelPath;
+use crate::path::{RelPath, to_bytes};
 
 /// The place of a step in the steps of a plan.
 pub type StepIx = usize;
@@ -121,7 +121,13 @@ impl PlanStep {
             EnvSetting::Unset => None,
         });
         let checks = self.requires.iter().chain(&self.verify);
-        let checks = checks.filter_map(|check| check.kind.script());
+        let checks = checks.flat_map(|check| {
+            check
+                .kind
+                .script()
+                .into_iter()
+                .chain(check.late.texts.values())
+        });
         let scripts = self.scripts.iter().chain(&self.on_failure);
         scripts.chain(env).chain(checks)
     }
@@ -263,6 +269,83 @@ pub struct Check {
     pub timeout: Duration,
     /// Said instead of the built-in words.
     pub message: Option<String>,
+    /// Texts that are known only at the step's turn, in place of the empty ones above.
+    pub late: LateTexts,
+}
+
+/// Texts of a check, beside its scripts, that are known only at a step's turn.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct LateTexts {
+    /// What paths in them are relative to.
+    pub dir: RelPath,
+    /// Which they are.
+    pub texts: BTreeMap<CheckPart, Template>,
+}
+
+/// A text of a [`Check`].
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+pub enum CheckPart {
+    /// The path, URL or address that is looked at.
+    Subject,
+    /// `matches`.
+    Matches,
+    /// `not_matches`.
+    NotMatches,
+    /// `message`.
+    Message,
+}
+
+impl Check {
+    /// The check with all texts but its scripts filled in.
+    ///
+    /// # Errors
+    ///
+    /// When an expression fails on the values of this turn, or its value leads nowhere.
+    pub fn filled(&self, late: &Late) -> Result<Self, FillError> {
+        let mut check = self.clone();
+        let LateTexts { dir, texts } = std::mem::take(&mut check.late);
+        if texts.is_empty() {
+            return Ok(check);
+        }
+        let late = Late {
+            dir,
+            ..late.clone()
+        };
+        for (part, template) in texts {
+            let text = template.fill(&late)?;
+            let set = check.put(part, text, &late.dir);
+            set.map_err(|reason| template.fault(reason))?;
+        }
+        Ok(check)
+    }
+
+    fn put(&mut self, part: CheckPart, text: String, dir: &RelPath) -> Result<(), String> {
+        let place = match (part, &mut self.kind) {
+            (CheckPart::Message, _) => self.message.as_mut(),
+            (CheckPart::Subject, CheckKind::File { path, .. }) => {
+                let found = RelPath::resolve(dir, &to_bytes(&text));
+                *path = found.map_err(|error| format!("the path `{text}` {error}"))?;
+                None
+            }
+            (
+                CheckPart::Subject,
+                CheckKind::Http { url: text, .. } | CheckKind::Tcp { address: text },
+            ) => Some(text),
+            (
+                CheckPart::Matches,
+                CheckKind::File { matches, .. }
+                | CheckKind::Run { matches, .. }
+                | CheckKind::Http { matches, .. },
+            ) => matches.as_mut(),
+            (CheckPart::NotMatches, CheckKind::Run { not_matches, .. }) => not_matches.as_mut(),
+            // Other kinds have no such text.
+            _ => None,
+        };
+        if let Some(place) = place {
+            *place = text;
+        }
+        Ok(())
+    }
 }
 
 /// The kinds of checks.

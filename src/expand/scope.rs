@@ -86,6 +86,8 @@ pub(super) enum Reader {
     Pattern,
     /// A process' environment or `pipe`, at the step's turn.
     Late,
+    /// `pipe`, at the step's turn, in a check.
+    Check,
     /// A script.
     Script(Dialect),
     /// A script that runs before what the step reads is known (`requires`).
@@ -97,12 +99,20 @@ impl Reader {
     pub(super) fn dialect(self) -> Option<Dialect> {
         match self {
             Self::Script(dialect) | Self::Before(dialect) => Some(dialect),
-            Self::Early | Self::Pattern | Self::Late => None,
+            Self::Early | Self::Pattern | Self::Late | Self::Check => None,
+        }
+    }
+
+    /// What reads the other texts of a check whose scripts it reads.
+    pub(super) fn of_checks(self) -> Self {
+        match self.is_late() {
+            true => Self::Check,
+            false => Self::Early,
         }
     }
 
     fn is_late(self) -> bool {
-        matches!(self, Self::Late | Self::Script(_))
+        matches!(self, Self::Late | Self::Check | Self::Script(_))
     }
 }
 
@@ -322,7 +332,7 @@ impl<'a> Scope<'a> {
         typed.max().unwrap_or(Typed::Nothing)
     }
 
-    fn uses<'e>(&self, expression: &'e Expression) -> Expanded<Vec<Use<'e>>> {
+    pub(super) fn uses<'e>(&self, expression: &'e Expression) -> Expanded<Vec<Use<'e>>> {
         uses(&expression.text, &|root, name| self.declares(root, name))
             .map_err(|fault| expression.error(fault))
     }
@@ -514,7 +524,7 @@ impl<'a> Scope<'a> {
     /// What paths are shown relative to.
     fn dir(&self, reader: Reader) -> &RelPath {
         match reader {
-            Reader::Early | Reader::Pattern => &self.pipeline.dir,
+            Reader::Early | Reader::Pattern | Reader::Check => &self.pipeline.dir,
             Reader::Late | Reader::Script(_) | Reader::Before(_) => &self.step_dir,
         }
     }

@@ -83,6 +83,18 @@ impl Template {
         })
     }
 
+    /// What is wrong with its value at a turn.
+    pub(super) fn fault(&self, reason: String) -> FillError {
+        let expression = self.pieces.iter().find_map(|piece| match piece {
+            Piece::Text(_) => None,
+            Piece::Hole { expression, .. } => Some(expression.clone()),
+        });
+        FillError {
+            expression: expression.unwrap_or_default(),
+            reason,
+        }
+    }
+
     /// The finished text.
     ///
     /// # Errors

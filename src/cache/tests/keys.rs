@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::fixture::{Place as Workspace, output, path, step};
 use crate::cache::action::Action;
 use crate::cache::{BASE_ENV, Digest, Entry, EntryPath, Identity, Kind, Upstream};
-use crate::expand::{Late, Piece, Place, Template};
+use crate::expand::{Late, LateTexts, Piece, Place, Template};
 use crate::plan::{CacheMode, Check, CheckKind, Dialect, EnvPolicy, EnvSetting, PlanStep, Shell};
 
 fn input(at: &str, text: &str) -> Entry {
@@ -76,6 +76,7 @@ fn check(kind: CheckKind) -> Check {
         within: None,
         timeout: Duration::from_secs(10),
         message: None,
+        late: LateTexts::default(),
     }
 }
 

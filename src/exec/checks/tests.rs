@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::*;
 use crate::exec::fixture;
-use crate::expand::Late;
+use crate::expand::{Late, LateTexts};
 use crate::process::fake::{Act, FakeSpawner, script_of};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -16,6 +16,7 @@ fn check(kind: CheckKind) -> Check {
         within: None,
         timeout: 10 * SECOND,
         message: None,
+        late: LateTexts::default(),
     }
 }
 

@@ -8,7 +8,7 @@ use std::sync::{Arc, Barrier, Mutex};
 use super::*;
 use crate::cache::CacheOptions;
 use crate::exec::{Answer, Around, decide, fixture};
-use crate::expand::{Piece, Place, Template};
+use crate::expand::{LateTexts, Piece, Place, Template};
 use crate::path::RelPath;
 use crate::plan::{CacheMode, Check, CheckKind, Literal, PlanStep, Sources};
 use crate::process::fake::{Act, FakeSpawner, script_of};
@@ -454,6 +454,7 @@ fn checks_are_made_before_and_after() {
         within: None,
         timeout: Duration::from_secs(1),
         message: None,
+        late: LateTexts::default(),
     };
     let mut place = chain();
     place.plan.steps[0].verify = vec![check("say no; fail")];
