@@ -13,8 +13,8 @@ use super::session::{Session, plural, tell, tell_refusal};
 use crate::event::Event;
 use crate::expand::{ExpandError, Facts};
 use crate::graph::{
-    GraphError, InstanceIx, Linked, Purpose, SelectError, StepGraph, Wanted, every, examine,
-    indirect, select,
+    GraphError, InstanceIx, Linked, Purpose, SelectError, Wanted, every, examine, indirect, link,
+    select,
 };
 use crate::model::Workspace;
 use crate::plan::PlanStep;
@@ -73,28 +73,42 @@ fn summary(session: &Session) -> String {
 fn expand_all(session: &mut Session, gives_steps: bool) -> Vec<PlanStep> {
     let facts = session.facts(Vec::new());
     let mut steps = Vec::new();
+    let mut of_targets = of_targets(session);
     let profiles = session.loaded.workspace.profiles();
     let mut examined = 0;
     for profile in std::iter::once(None).chain(profiles.into_iter().map(Some)) {
         let request = session.request(Vec::new(), profile);
-        let wanted = every(&session.loaded.workspace, &request);
-        examined += wanted.as_ref().map_or(0, Vec::len);
+        let mut wanted = every(&session.loaded.workspace, &request).unwrap_or_else(|errors| {
+            session.findings.extend(unread(errors));
+            Vec::new()
+        });
+        examined += wanted.len();
         if examined > MOST_EXAMINED && request.profile.is_some() {
             let message = "there are too many profiles and steps to check all together".to_owned();
             let help = "`pipe plan -p PROFILE` looks at one of them".to_owned();
-            session
-                .findings
-                .push(boxed(SelectError::Bad { message, help }));
+            let error = SelectError::Bad { message, help };
+            session.findings.push(boxed(error));
             break;
         }
-        let graph = linked(session, &facts, wanted, Purpose::Survey);
+        // Targets without profiles want nothing that is not among the steps without one.
+        let seen = of_targets.take_if(|wanted| wanted.iter().all(|one| one.profile.is_none()));
+        let has_targets = seen.is_some();
+        wanted.extend(seen.into_iter().flatten());
+        let linked = link(&session.loaded.workspace, &facts, &wanted, Purpose::Survey);
+        if has_targets {
+            let clashes = clashes_in(session, &linked, &wanted);
+            session.findings.extend(clashes);
+        }
+        let graph = session.take(&facts, linked);
         session
             .findings
             .extend(indirect(&graph).into_iter().map(boxed));
         let instances = graph.instances.into_iter().filter(|_| gives_steps);
         steps.extend(instances.map(|instance| instance.plan));
     }
-    of_targets(session, &facts);
+    if let Some(wanted) = of_targets {
+        examine_targets(session, &facts, &wanted);
+    }
     // A clash under several profiles and in several targets is one.
     let mut told = HashSet::new();
     session
@@ -103,17 +117,18 @@ fn expand_all(session: &mut Session, gives_steps: bool) -> Vec<PlanStep> {
     steps
 }
 
-fn linked(
-    session: &mut Session,
-    facts: &Facts,
-    wanted: Result<Vec<Wanted>, Vec<SelectError>>,
-    purpose: Purpose,
-) -> StepGraph {
-    match wanted {
-        Ok(wanted) => session.link(facts, &wanted, purpose),
+/// What all targets want, unless there are none or it cannot be told.
+fn of_targets(session: &mut Session) -> Option<Vec<Wanted>> {
+    let targets = targets(&session.loaded.workspace);
+    if targets.is_empty() {
+        return None;
+    }
+    let request = session.request(targets, None);
+    match select(&session.loaded.workspace, &request) {
+        Ok(wanted) => Some(wanted),
         Err(errors) => {
             session.findings.extend(unread(errors));
-            StepGraph::default()
+            None
         }
     }
 }
@@ -130,18 +145,9 @@ fn boxed(error: impl Diagnostic + Send + Sync + 'static) -> Finding {
 
 /// What is wrong with targets: circles, what they list, and paths that two steps of one target make.
 /// They are looked at together, since there may be very many.
-fn of_targets(session: &mut Session, facts: &Facts) {
-    let targets = targets(&session.loaded.workspace);
-    if targets.is_empty() {
-        return;
-    }
-    let request = session.request(targets.clone(), None);
-    let wanted = match select(&session.loaded.workspace, &request) {
-        Ok(wanted) => wanted,
-        Err(errors) => return session.findings.extend(unread(errors)),
-    };
-    let mut linked = examine(&session.loaded.workspace, facts, &wanted);
-    let clashes = clashes_in(session, &linked, &wanted, targets);
+fn examine_targets(session: &mut Session, facts: &Facts, wanted: &[Wanted]) {
+    let mut linked = examine(&session.loaded.workspace, facts, wanted);
+    let clashes = clashes_in(session, &linked, wanted);
     // What only all targets together are, or make twice, is nobody's mistake.
     linked.errors.retain(|error| {
         !matches!(
@@ -157,16 +163,12 @@ fn of_targets(session: &mut Session, facts: &Facts) {
 }
 
 /// Few instances clash at all; of these it is asked which come together in one target.
-fn clashes_in(
-    session: &Session,
-    linked: &Linked,
-    wanted: &[Wanted],
-    targets: Vec<String>,
-) -> Vec<Finding> {
+fn clashes_in(session: &Session, linked: &Linked, wanted: &[Wanted]) -> Vec<Finding> {
     let mut findings = Vec::new();
     if !linked.has_clashes() {
         return findings;
     }
+    let targets = targets(&session.loaded.workspace);
     let meant: HashMap<&Wanted, &Vec<InstanceIx>> = wanted.iter().zip(&linked.meant).collect();
     let most = MOST_LOOKED_AT / (linked.graph.instances.len() + targets.len());
     for target in targets.into_iter().take(most) {

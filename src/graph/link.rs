@@ -535,12 +535,12 @@ impl<'a> Linker<'a> {
         graph.first = merge(&graph, purpose == Purpose::Run { args: true });
         self.errors.extend(cycle::find(&graph));
         self.errors.extend(groups::check(&graph, MAX_EDGES));
-        let together = match purpose {
-            Purpose::Run { .. } => Together::All,
-            Purpose::Survey => Together::for_steps(&graph, self.workspace),
-        };
         let all: Vec<InstanceIx> = (0..graph.instances.len()).collect();
-        let clashes = clash::find(&graph, &self.askers, together, &all);
+        let find = |together| clash::find(&graph, &self.askers, together, &all);
+        let mut clashes = find(Together::All);
+        if purpose == Purpose::Survey && !clashes.suspects.is_empty() {
+            clashes.errors = find(Together::for_steps(&graph, self.workspace)).errors;
+        }
         self.errors.extend(clashes.errors);
         Linked {
             graph,
