@@ -72,6 +72,11 @@ pub struct Action {
     pub tools: BTreeMap<String, Printed>,
     /// Sources and outputs of needed steps; sorted by path, without doubles.
     pub inputs: Vec<Entry>,
+    /// What its depfile listed beside these; `None` where there is no depfile, and where nobody knows
+    /// yet what it lists. Sorted by path, without doubles.
+    pub discovered: Option<Vec<Entry>>,
+    /// The depfile.
+    pub depfile: Option<RelPath>,
     /// Declared outputs.
     pub outputs: Vec<Output>,
     /// What runs the scripts.
@@ -108,6 +113,7 @@ impl Action {
             secrets,
             env_policy,
             outputs,
+            depfile,
             salt,
             verify,
             incremental,
@@ -151,6 +157,8 @@ impl Action {
             platform: (host::os().to_owned(), host::arch().to_owned()),
             tools: BTreeMap::new(),
             inputs,
+            discovered: None,
+            depfile: depfile.as_ref().map(|depfile| depfile.path.clone()),
             outputs: outputs.clone(),
             shell: shell.clone(),
             env_policy: *env_policy,
@@ -167,6 +175,15 @@ impl Action {
 
     /// The canonical encoding: what the key is over, and what a later miss is explained by.
     pub(super) fn encode(&self) -> Vec<u8> {
+        self.encode_with(self.discovered.as_deref())
+    }
+
+    /// The key of all but the discovered inputs.
+    pub(super) fn weak_key(&self) -> ActionKey {
+        ActionKey(key(&self.encode_with(None)))
+    }
+
+    fn encode_with(&self, discovered: Option<&[Entry]>) -> Vec<u8> {
         let Self {
             command,
             args,
@@ -177,6 +194,8 @@ impl Action {
             platform: (os, arch),
             tools,
             inputs,
+            discovered: _,
+            depfile,
             outputs,
             shell: Shell { words, dialect: _ }, // shows in the command, where it quotes something
             env_policy,
@@ -197,6 +216,9 @@ impl Action {
         if !tools.is_empty() {
             to.field(Field::Tools, |items| push_tools(items, tools));
         }
+        if let Some(discovered) = discovered {
+            to.each(Field::Discovered, discovered, push_input);
+        }
         to.each(Field::Input, inputs, push_input);
         to.each(Field::Output, outputs, push_output);
         to.list(Field::Shell, words);
@@ -209,6 +231,9 @@ impl Action {
         }
         to.flag(Field::Incremental, *incremental);
         to.flag(Field::Tty, *tty);
+        if let Some(depfile) = depfile {
+            to.list(Field::Depfile, [depfile.as_bytes()]);
+        }
         to.finish()
     }
 
@@ -227,7 +252,7 @@ pub(super) fn path_bytes(path: &EntryPath) -> &[u8] {
 }
 
 /// Sorts bytewise and takes doubles out.
-fn sort_inputs(inputs: &mut Vec<Entry>) {
+pub(super) fn sort_inputs(inputs: &mut Vec<Entry>) {
     fn order(entry: &Entry) -> (&[u8], Kind, bool, Digest) {
         (
             path_bytes(&entry.path),

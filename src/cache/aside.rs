@@ -58,7 +58,7 @@ impl Cache {
             return Ok(aside);
         }
         if step.incremental {
-            self.make_parents(&aside.outputs)?;
+            self.make_parents(step)?;
             return Ok(aside);
         }
         let mut units = self.units(&aside.outputs)?;
@@ -67,7 +67,8 @@ impl Cache {
         let number =
             self.with_bench(|bench| bench.begin(&aside.identity, &aside.outputs, ready))?;
         aside.number = Some(number);
-        if let Err(error) = self.take_outputs(number, &units, &mut aside) {
+        let taken = self.take_outputs(number, &units, &mut aside);
+        if let Err(error) = taken.and_then(|()| self.make_parents(step)) {
             self.bring_back(number, &aside.moved)?;
             return Err(error);
         }
@@ -95,13 +96,15 @@ impl Cache {
         if !units.is_empty() {
             self.write(&Note::Ready { number })?;
         }
-        self.make_parents(&aside.outputs)
+        Ok(())
     }
 
-    fn make_parents(&self, outputs: &[Output]) -> Result<(), FsError> {
-        let made = outputs.iter().filter(|output| !output.negated);
-        made.into_iter()
-            .try_for_each(|output| self.make_parent(output))
+    /// Makes the folders that outputs will be in. That of a depfile may be an output itself.
+    fn make_parents(&self, step: &PlanStep) -> Result<(), FsError> {
+        let mut made = step.outputs.iter().filter(|output| !output.negated);
+        made.try_for_each(|output| self.make_parent(output))?;
+        let depfile = step.depfile.as_ref().and_then(|at| at.path.parent());
+        depfile.map_or(Ok(()), |parent| Folder::make_real(&self.root, &parent))
     }
 
     /// Moves one path out of the way, if something is there.

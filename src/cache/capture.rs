@@ -7,7 +7,7 @@ use std::path::Path;
 
 use super::beneath::Folder;
 use super::entry::{Entry, EntryPath, Kind};
-use super::made::{Made, Prepared, Ran};
+use super::made::{Made, Prepared, Ran, own_depfile};
 use super::makers::files;
 use super::rebuilder::Cache;
 use super::result::Origin;
@@ -105,11 +105,13 @@ impl Cache {
             made: Some(origin),
             log: Some(ran.log.clone()),
             latest: self.latest(Ended::Executed, ran),
+            discovered: ran.discovered.clone(),
             fields: None,
         };
         notes.extend(self.remember(step, prepared, last));
         Ok(Made {
             entries,
+            depfile: own_depfile(step),
             key: prepared.map(|prepared| prepared.key),
             log: Some(ran.log.clone()),
             notes,
@@ -139,6 +141,7 @@ impl Cache {
                 made: None,
                 log: None,
                 latest,
+                discovered: Vec::new(),
                 fields: None,
             },
         };

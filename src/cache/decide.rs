@@ -7,7 +7,7 @@ use super::action::path_bytes;
 use super::diff;
 use super::entry::{Entry, EntryPath, Kind};
 use super::fields::Listed;
-use super::made::{Made, Prepared};
+use super::made::{Made, Prepared, own_depfile};
 use super::makers::files;
 use super::miss::{MissReason, OutputChange};
 use super::rebuilder::Cache;
@@ -51,7 +51,7 @@ impl Cache {
             });
         }
         match damage.as_slice() {
-            [] => Ok(made_before(last)),
+            [] => Ok(made_before(step, last)),
             _ => Err(damage),
         }
     }
@@ -64,10 +64,10 @@ impl Cache {
             .err()
             .unwrap_or_default();
         if step.cache == CacheMode::Shared && !reasons.is_empty() {
-            let bound = self
-                .store
-                .iter()
-                .flat_map(|store| store.results().bound_to(prepared.key));
+            let bound = self.store.iter().flat_map(|store| {
+                let keys = self.candidates(store, step, prepared, self.tree.now());
+                keys.flat_map(|candidate| store.results().bound_to(candidate.key))
+            });
             let elsewhere = bound.filter(|root| *root != self.root);
             reasons.extend(elsewhere.map(|root| MissReason::Bound { root }));
         }
@@ -206,10 +206,11 @@ impl Cache {
 }
 
 /// What a record says that a step made.
-pub(super) fn made_before(last: LastRun) -> Made {
+pub(super) fn made_before(step: &PlanStep, last: LastRun) -> Made {
     let duration = last.duration().unwrap_or(Duration::ZERO);
     Made {
         entries: last.outputs,
+        depfile: own_depfile(step),
         key: last.key,
         log: last.log,
         notes: Vec::new(),

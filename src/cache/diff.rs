@@ -15,7 +15,7 @@ pub(super) fn reasons(old: &[u8], new: &[u8], made_by: MadeBy<'_>) -> Vec<MissRe
     let (Some(old), Some(new)) = (FieldList::parse(old), FieldList::parse(new)) else {
         return vec![MissReason::Forgotten];
     };
-    let order = [Field::Input, Field::Command];
+    let order = [Field::Input, Field::Discovered, Field::Command];
     let rest = Field::ALL
         .into_iter()
         .filter(|field| !order.contains(field));
@@ -45,6 +45,13 @@ fn compare(
     match field {
         Field::Input => by_name(old, new, |name, old, new| {
             to.push(input(name, old, new, made_by));
+        }),
+        Field::Discovered => by_name(old, new, |name, old, new| {
+            to.push(MissReason::Discovered {
+                path: text(name),
+                old: old.and_then(state),
+                new: new.and_then(state),
+            });
         }),
         Field::Env => by_name(old, new, |name, old, new| {
             to.push(MissReason::Env {

@@ -41,7 +41,9 @@ pub enum Field {
     Platform = 6,
     /// What tools printed; not there where there are none.
     Tools = 7,
-    /// Files that it reads (8 is for discovered inputs).
+    /// Files that its depfile lists; there in the strong key of a step with a depfile only.
+    Discovered = 8,
+    /// Files that it reads.
     Input = 9,
     /// Declared outputs.
     Output = 10,
@@ -61,11 +63,13 @@ pub enum Field {
     Incremental = 17,
     /// There if the outputs are a terminal.
     Tty = 18,
+    /// The depfile; not there where there is none.
+    Depfile = 19,
 }
 
 impl Field {
     /// All fields, in the order in which they are encoded.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 19] = [
         Self::Command,
         Self::Args,
         Self::Dir,
@@ -73,6 +77,7 @@ impl Field {
         Self::PassEnv,
         Self::Platform,
         Self::Tools,
+        Self::Discovered,
         Self::Input,
         Self::Output,
         Self::Shell,
@@ -83,6 +88,7 @@ impl Field {
         Self::Secrets,
         Self::Incremental,
         Self::Tty,
+        Self::Depfile,
     ];
 
     fn of_tag(tag: u8) -> Option<Self> {

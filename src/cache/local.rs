@@ -4,6 +4,7 @@
 //! CACHE/CACHEDIR.TAG
 //! CACHE/v1/cas/ab/REST     contents by digest, mode 0444
 //! CACHE/v1/rec/a/KEY       results; KEY-ROOT where bound to a workspace (ROOT: digest of its path)
+//! CACHE/v1/set/a/KEY       which files results of steps with a depfile hang on, by weak key
 //! CACHE/v1/quarantine      what was found damaged
 //! ```
 //!
@@ -23,6 +24,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::action::ActionKey;
 use super::digest::Digest;
 use super::result::{Record, RecordError};
+use super::sets::{self, PathSet};
 use super::store::{ActionCache, ContentStore, StoreError, copy_hashing};
 use crate::sys::fs::{self, FsError, TempFile};
 
@@ -66,6 +68,11 @@ impl LocalStore {
             None => hex.clone(),
         };
         self.dir.join("rec").join(&hex[..1]).join(name)
+    }
+
+    fn set_file(&self, weak: ActionKey) -> PathBuf {
+        let hex = weak.0.hex();
+        self.dir.join("set").join(&hex[..1]).join(hex)
     }
 
     /// Moves something damaged out of the way; what cannot be moved is overwritten later.
@@ -190,6 +197,22 @@ impl ActionCache for LocalStore {
             Err(error) if !error.is_not_found() => Err(error.into()),
             _ => Ok(()),
         }
+    }
+
+    fn sets(&self, weak: ActionKey) -> Vec<PathSet> {
+        let bytes = fs::read(&self.set_file(weak));
+        bytes.map_or_else(|_| Vec::new(), |bytes| sets::decode(&bytes))
+    }
+
+    fn put_set(&self, weak: ActionKey, set: &PathSet) -> Result<(), StoreError> {
+        // Of two writers at once one is lost: that costs a run somewhere.
+        let Some(sets) = sets::with_newest(self.sets(weak), set) else {
+            return Ok(());
+        };
+        let mut file = on_the_way(&self.set_file(weak))?;
+        file.write(&sets::encode(&sets))?;
+        file.persist()?;
+        Ok(())
     }
 
     fn forget(&self, key: ActionKey) -> Result<(), StoreError> {

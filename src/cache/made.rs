@@ -4,16 +4,19 @@ use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use super::action::{Action, ActionKey};
-use super::entry::Entry;
+use super::entry::{Entry, EntryPath};
 use super::tree::{Seq, TreeError};
 use crate::expand::{FillError, Late};
-use crate::plan::StepIx;
+use crate::path::RelPath;
+use crate::plan::{PlanStep, StepIx};
 
 /// What a step made (or what was found or restored), as its dependants and the report see it.
 #[derive(Clone, Debug, Default)]
 pub struct Made {
     /// Its outputs, sorted by path.
     pub entries: Vec<Entry>,
+    /// The depfile, where no output names it: it is no input of what needs the step.
+    pub depfile: Option<RelPath>,
     /// Its key, where the result stands under one.
     pub key: Option<ActionKey>,
     /// Its log, where there is one.
@@ -22,6 +25,25 @@ pub struct Made {
     pub notes: Vec<String>,
     /// How long the command took when it really ran.
     pub duration: Duration,
+}
+
+impl Made {
+    /// What is an input of the steps that need this one.
+    pub(super) fn handed_on(&self) -> impl Iterator<Item = &Entry> {
+        let is_depfile = |entry: &&Entry| match (&entry.path, &self.depfile) {
+            (EntryPath::In(path), Some(depfile)) => path == depfile,
+            _ => false,
+        };
+        self.entries.iter().filter(move |entry| !is_depfile(entry))
+    }
+}
+
+/// The depfile of `step`, where its outputs as written do not cover it.
+pub(super) fn own_depfile(step: &PlanStep) -> Option<RelPath> {
+    let depfile = step.depfile.as_ref();
+    depfile
+        .filter(|depfile| !depfile.is_declared)
+        .map(|depfile| depfile.path.clone())
 }
 
 /// What the steps that a step needs have made.
@@ -78,6 +100,8 @@ pub struct Ran {
     pub duration: Duration,
     /// Its log on disk; the stream split stands beside it under the same name and `.streams`.
     pub log: PathBuf,
+    /// What its depfile lists beside its inputs.
+    pub discovered: Vec<EntryPath>,
     /// Nothing seen before this moment counts: from [`super::Tree::advance`] after the command's end.
     pub since: Seq,
 }

@@ -8,6 +8,7 @@ use std::sync::Mutex;
 use super::action::ActionKey;
 use super::digest::Digest;
 use super::result::Record;
+use super::sets::{PathSet, with_newest};
 use super::store::{ActionCache, ContentStore, StoreError, copy_hashing};
 use crate::sys::fs::FsError;
 
@@ -16,6 +17,7 @@ use crate::sys::fs::FsError;
 pub(super) struct MemoryStore {
     records: Mutex<HashMap<ActionKey, Record>>,
     blobs: Mutex<HashMap<Digest, Vec<u8>>>,
+    sets: Mutex<HashMap<ActionKey, Vec<PathSet>>>,
 }
 
 impl ActionCache for MemoryStore {
@@ -33,6 +35,18 @@ impl ActionCache for MemoryStore {
             .lock()
             .unwrap()
             .insert(record.key, record.clone());
+        Ok(())
+    }
+
+    fn sets(&self, weak: ActionKey) -> Vec<PathSet> {
+        let sets = self.sets.lock().unwrap();
+        sets.get(&weak).cloned().unwrap_or_default()
+    }
+
+    fn put_set(&self, weak: ActionKey, set: &PathSet) -> Result<(), StoreError> {
+        if let Some(sets) = with_newest(self.sets(weak), set) {
+            self.sets.lock().unwrap().insert(weak, sets);
+        }
         Ok(())
     }
 

@@ -48,6 +48,15 @@ pub enum MissReason {
         /// What it is; `None` if it is no source any more.
         new: Option<FileState>,
     },
+    /// A file that its depfile listed is another one.
+    Discovered {
+        /// The file.
+        path: String,
+        /// What it was; `None` if it was not listed.
+        old: Option<FileState>,
+        /// What it is; `None` if it is not listed any more.
+        new: Option<FileState>,
+    },
     /// A file that a needed step made is another one.
     Dependency {
         /// The step, as a person would type it.
@@ -143,6 +152,7 @@ impl MissReason {
             Self::Bound { .. } => "bound",
             Self::Output { .. } => "output",
             Self::Source { .. } => "source",
+            Self::Discovered { .. } => "discovered",
             Self::Dependency { .. } => "dependency",
             Self::Env { .. } => "env",
             Self::Tool { .. } => "tool",
@@ -156,6 +166,7 @@ impl MissReason {
         match self {
             Self::Output { path, .. }
             | Self::Source { path, .. }
+            | Self::Discovered { path, .. }
             | Self::Dependency { path, .. } => Some(path.clone()),
             Self::Env { name, .. } | Self::Tool { name, .. } | Self::PassEnv { name, .. } => {
                 Some(name.clone())
@@ -176,9 +187,9 @@ impl MissReason {
     /// What it was.
     pub fn old(&self) -> Option<String> {
         match self {
-            Self::Source { old, .. } | Self::Dependency { old, .. } => {
-                old.as_ref().map(FileState::text)
-            }
+            Self::Source { old, .. }
+            | Self::Discovered { old, .. }
+            | Self::Dependency { old, .. } => old.as_ref().map(FileState::text),
             Self::Env { old, .. } => old.as_ref().and_then(Variable::value),
             Self::Item { old, .. } | Self::Tool { old, .. } => old.clone(),
             _ => None,
@@ -192,9 +203,9 @@ impl MissReason {
     )]
     pub fn new(&self) -> Option<String> {
         match self {
-            Self::Source { new, .. } | Self::Dependency { new, .. } => {
-                new.as_ref().map(FileState::text)
-            }
+            Self::Source { new, .. }
+            | Self::Discovered { new, .. }
+            | Self::Dependency { new, .. } => new.as_ref().map(FileState::text),
             Self::Env { new, .. } => new.as_ref().and_then(Variable::value),
             Self::Item { new, .. } | Self::Tool { new, .. } => new.clone(),
             _ => None,
@@ -219,6 +230,9 @@ impl MissReason {
             }
             Self::Output { path, change } => format!("output {}", change.text(path)),
             Self::Source { path, old, new } => format!("source {}", file_change(path, *old, *new)),
+            Self::Discovered { path, old, new } => {
+                format!("discovered input {}", file_change(path, *old, *new))
+            }
             Self::Dependency {
                 step,
                 path,

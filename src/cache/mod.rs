@@ -11,21 +11,24 @@
 //! | 5 | platform: os, arch | `platform` |
 //! | 6 | what `tools` printed: digest and first line | `tools` |
 //! | 7 | inputs: sources and outputs of needed steps, one sorted list of (path, kind, exec, digest) | `input` |
+//! | 8 | discovered inputs: what the depfile listed, as in 7; not in the weak key | `discovered` |
 //! | 9 | declared outputs with their flags | `output` |
 //! | 10 | shell, `env_policy`, `path`, `verify` | `shell`, `env_policy`, `path`, `verify` |
+//! | 9 | the depfile, where there is one | `depfile` |
 //! | 10 | `incremental`, `tty`, where they are set | `incremental`, `tty` |
 //! | 11 | salt | `salt` |
 //!
-//! Row 8 (discovered inputs) of the contract comes with that feature. Not in the key: names of step and pipeline, descriptions, YAML order and comments, timeouts, `retries`,
+//! Not in the key: names of step and pipeline, descriptions, YAML order and comments, timeouts, `retries`,
 //! `requires`, `if`, `on_failure`, `hint`, the workspace's path, user, host, `pipe`'s version, stamp values, the job count.
 //!
 //! # A step's way through the files
 //!
 //! `prepare` (with `action`, `encode`: the key) → `decide` (still good? `diff`, `miss`, `wording`: why
-//! not) → `restore` (with `place`) or, around the command, `aside` and `capture` (with `share`). On
-//! disk: `state` and `fields` are what is remembered here, `journal` and `recover` what is out of its
-//! place, `probes` what tools said, `result`, `store`, `local` and `logs` what is shared; `frames`, `beneath`, `kept` and `scan`
-//! are what these are made of. `tree` and `stat` are what is known of files.
+//! not) → `restore` (with `place`) or, around the command, `aside`, `discover` (with `depfile`) and
+//! `capture` (with `share`). On disk: `state` and `fields` are what is remembered here, `journal` and
+//! `recover` what is out of its place, `probes` what tools said, `result`, `sets`, `store`, `local` and
+//! `logs` what is shared; `frames`, `beneath`, `kept` and `scan` are what these are made of. `tree` and
+//! `stat` are what is known of files.
 //!
 //! This room knows plan's step types, `glob`, `sys`; it knows no process, no event sink and no
 //! terminal. All methods of [`Cache`] may be called from many threads at once.
@@ -36,8 +39,10 @@ mod beneath;
 mod capture;
 mod clean;
 mod decide;
+mod depfile;
 mod diff;
 mod digest;
+mod discover;
 mod encode;
 mod entry;
 mod fields;
@@ -59,6 +64,7 @@ mod recover;
 mod restore;
 mod result;
 mod scan;
+mod sets;
 mod share;
 mod stat;
 mod state;
@@ -72,7 +78,9 @@ pub use action::{Action, ActionKey, BASE_ENV, Printed};
 pub use aside::Aside;
 pub use capture::{CaptureError, not_made};
 pub use clean::Cleaned;
+pub use depfile::{Depfile, DepfileError};
 pub use digest::{Digest, Hasher};
+pub use discover::{DiscoverError, Discovered};
 pub use encode::Field;
 pub use entry::{Entry, EntryPath, Identity, Kind};
 pub use made::{Made, PrepareError, Prepared, Ran, Upstream};
@@ -81,4 +89,4 @@ pub use probes::{Probe, ProbeKey};
 pub use rebuilder::{Cache, CacheError, CacheOptions};
 pub use result::Origin;
 pub use state::{Ended, LastRun, Latest};
-pub use tree::{Seq, SourceSet, Tree, TreeError, margin};
+pub use tree::{Seq, SourceSet, Tick, Tree, TreeError, margin};

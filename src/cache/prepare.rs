@@ -7,7 +7,7 @@ use super::action::{Action, ActionKey, Printed};
 use super::digest::Digest;
 use super::encode;
 use super::entry::{Entry, EntryPath, Identity, Kind};
-use super::made::{PrepareError, Prepared, Upstream};
+use super::made::{Made, PrepareError, Prepared, Upstream};
 use super::rebuilder::Cache;
 use super::tree::{Seq, SourceSet, TreeError};
 use crate::expand::{Late, Piece, Template};
@@ -50,7 +50,8 @@ impl Cache {
             .chain(upstream_inputs.iter().map(|(_, entry)| entry))
             .cloned()
             .collect();
-        let action = Action::of(step, &late, inputs)?;
+        let mut action = Action::of(step, &late, inputs)?;
+        action.discovered = self.last_discovered(step, since);
         let fields = action.encode();
         Ok(Prepared {
             key: ActionKey(encode::key(&fields)),
@@ -76,7 +77,8 @@ impl Cache {
     ) -> Result<Vec<(StepIx, Entry)>, PrepareError> {
         let mut inputs = Vec::new();
         for by in &step.needs {
-            for entry in upstream.get(*by).map_or(&[][..], |made| &made.entries) {
+            let made = upstream.get(*by);
+            for entry in made.into_iter().flat_map(Made::handed_on) {
                 inputs.push((*by, self.as_input(entry, since)?));
             }
         }
@@ -209,7 +211,7 @@ fn may_use_stamps(template: &Template) -> bool {
 fn outputs(by: &[StepIx], upstream: &Upstream<'_>) -> Vec<RelPath> {
     let made = by.iter().filter_map(|by| upstream.get(*by));
     let mut paths: Vec<RelPath> = made
-        .flat_map(|made| made.entries.iter().filter_map(inside))
+        .flat_map(|made| made.handed_on().filter_map(inside))
         .collect();
     paths.sort_unstable();
     paths.dedup();

@@ -96,7 +96,7 @@ impl Cache {
             root.clone(),
             state_dir.clone(),
             Ignore::new(&ignore)?,
-            &plan.owned,
+            plan.owned.iter().flat_map(|owned| &owned.outputs),
         );
         let (store, trouble) = match store.as_deref().map(LocalStore::open) {
             Some(Ok(store)) => (Some(Store::new(store)), None),
@@ -178,6 +178,12 @@ impl Cache {
         };
         changed.extend(doubtful.into_iter().filter(is_other));
         changed
+    }
+
+    /// Whether anything changed since `prepared` was made that would make it worth nothing.
+    pub fn is_stale(&self, prepared: &Prepared) -> bool {
+        let discovered = prepared.action.discovered.as_deref().unwrap_or_default();
+        !self.tainted(prepared).is_empty() || !self.tree.changed(discovered).is_empty()
     }
 
     /// Writes what is remembered, and the stat cache. To be called at the end of a run, however it

@@ -7,9 +7,10 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
+use super::action::ActionKey;
 use super::decide::made_before;
 use super::entry::{EntryPath, Kind};
-use super::made::{Made, Prepared};
+use super::made::{Made, Prepared, own_depfile};
 use super::makers::files;
 use super::miss::{FileState, MissReason, OutputChange};
 use super::rebuilder::Cache;
@@ -74,7 +75,7 @@ impl Cache {
             .map(|reason| format!("{}; it was restored", reason.text()))
             .collect();
         let told = first_of(told);
-        match self.fetch(store, step, prepared, since) {
+        match self.fetch_any(store, step, prepared, since) {
             Ok(made) => made.map(|made| Made {
                 notes: [told, made.notes].concat(),
                 ..made
@@ -90,23 +91,20 @@ impl Cache {
         }
     }
 
-    /// Whether the store has a result for the step's key, with all that it refers to. Looks at
+    /// The key under which the store has a result for the step, with all that it refers to. Looks at
     /// names and sizes alone, and changes nothing.
-    pub fn stored(&self, step: &PlanStep, prepared: &Prepared) -> bool {
+    pub fn stored(&self, step: &PlanStep, prepared: &Prepared, since: Seq) -> Option<ActionKey> {
         let usable = step.cache == CacheMode::Shared && self.read_store;
-        let Some(store) = self.store.as_ref().filter(|_| usable) else {
-            return false;
+        let store = self.store.as_ref().filter(|_| usable)?;
+        let is_whole = |key: &ActionKey| {
+            let record = store.results().get(*key, self.root_bytes());
+            record.ok().flatten().is_some_and(|record| {
+                let mut blobs = record.blobs();
+                blobs.all(|(digest, size)| store.contents().has(digest, size))
+            })
         };
-        let record = store
-            .results()
-            .get(prepared.key, self.root_bytes())
-            .ok()
-            .flatten();
-        record.is_some_and(|record| {
-            record
-                .blobs()
-                .all(|(digest, size)| store.contents().has(digest, size))
-        })
+        let keys = self.candidates(store, step, prepared, since);
+        keys.map(|candidate| candidate.key).find(is_whole)
     }
 
     /// Moves away what does not belong among intact outputs.
@@ -117,7 +115,7 @@ impl Cache {
             return None;
         }
         let moved = self.clear_away(step, extra.into_iter().map(|(path, _)| path));
-        let mut made = made_before(last);
+        let mut made = made_before(step, last);
         match moved {
             Ok(notes) => made.notes = notes,
             Err(error) => {
@@ -146,6 +144,27 @@ impl Cache {
                 .zip(known)
                 .is_some_and(|(now, known)| known.contains(&FileState::of(&now))),
         }
+    }
+
+    /// The first result that is there; a depfile leaves several keys to look under.
+    fn fetch_any(
+        &self,
+        store: &Store,
+        step: &PlanStep,
+        prepared: &Prepared,
+        since: Seq,
+    ) -> Result<Option<Made>, RestoreError> {
+        for candidate in self.candidates(store, step, prepared, since) {
+            if let Some(made) = self.fetch(store, step, &candidate, since)? {
+                if store.is_open()
+                    && let Err(error) = self.share_set(store, &candidate)
+                {
+                    self.note(store.trouble(&error));
+                }
+                return Ok(Some(made));
+            }
+        }
+        Ok(None)
     }
 
     fn fetch(
@@ -185,6 +204,7 @@ impl Cache {
         });
         let made = Made {
             entries,
+            depfile: own_depfile(step),
             log,
             notes,
             ..Made::default()
@@ -216,6 +236,7 @@ impl Cache {
             made: Some(record.origin.clone()),
             log: made.log.clone(),
             latest,
+            discovered: prepared.discovered_paths(),
             fields: None,
         };
         let notes = [made.notes, self.remember(step, Some(prepared), last)].concat();

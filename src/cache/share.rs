@@ -36,8 +36,18 @@ impl Cache {
         let store = self.store.as_ref().filter(|store| store.is_open())?;
         let stored = self
             .record(store, prepared, entries, ran, origin)
-            .and_then(|record| store.results().put(&record, self.root_bytes()));
+            .and_then(|record| store.results().put(&record, self.root_bytes()))
+            .and_then(|()| self.share_set(store, prepared));
         stored.err().and_then(|error| store.trouble(&error))
+    }
+
+    /// Notes where to look for the keys of results with the same weak key.
+    pub(super) fn share_set(&self, store: &Store, prepared: &Prepared) -> Result<(), StoreError> {
+        if prepared.action.discovered.is_none() {
+            return Ok(());
+        }
+        let (weak, set) = (prepared.action.weak_key(), prepared.discovered_paths());
+        store.results().put_set(weak, &set)
     }
 
     fn record(

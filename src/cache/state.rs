@@ -20,9 +20,10 @@ use super::fields::FieldsAt;
 use super::frames::{Appender, Magic, body, frame, frames, unchecked};
 use super::miss::FileState;
 use super::result::Origin;
+use super::sets::PathSet;
 use crate::sys::fs::{FsError, read, write_atomic};
 
-const MAGIC: &Magic = b"pipe-state    1\n";
+const MAGIC: &Magic = b"pipe-state    2\n";
 
 /// What is remembered of a step.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -37,6 +38,9 @@ pub struct LastRun {
     pub log: Option<PathBuf>,
     /// The latest run of it here.
     pub latest: Latest,
+    /// What its depfile listed beside its inputs; what stands there decides whether the key is still
+    /// the same.
+    pub(super) discovered: PathSet,
     /// Where the field list of the key is.
     pub(super) fields: Option<FieldsAt>,
 }
@@ -312,6 +316,7 @@ mod tests {
                 duration: 2,
                 log: None,
             },
+            discovered: vec![EntryPath::Outside("/usr/include/stdio.h".to_owned())],
             fields: None,
         }
     }

@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::action::ActionKey;
 use super::digest::{Digest, Hasher};
 use super::result::{Bytes, Content, Record};
+use super::sets::PathSet;
 use crate::sys::fs::FsError;
 
 /// Why the store could not do something.
@@ -40,6 +41,12 @@ pub(super) trait ActionCache: Send + Sync {
 
     /// Stores a result that was made at `root`; all that it refers to must have been stored before.
     fn put(&self, record: &Record, root: &[u8]) -> Result<(), StoreError>;
+
+    /// The sets of paths that commands with this weak key have read, the newest first.
+    fn sets(&self, weak: ActionKey) -> Vec<PathSet>;
+
+    /// Makes `set` the newest of them.
+    fn put_set(&self, weak: ActionKey, set: &PathSet) -> Result<(), StoreError>;
 
     /// Removes all results under `key`.
     fn forget(&self, key: ActionKey) -> Result<(), StoreError>;

@@ -8,11 +8,13 @@
 //! - `memo`: what was seen in this run, by one thread for all
 //! - `look`: one path, on disk
 //! - `clock`: when an identity is proof
+//! - `discovered`: paths that a command turned out to read
 //! - `pool`: many paths at once
 //!
 //! This file knows patterns, sources and outputs; it knows no keys, records or store.
 
 mod clock;
+mod discovered;
 mod look;
 mod memo;
 mod outputs;
@@ -31,7 +33,7 @@ use crate::glob::{FileKind, Ignore, Listing, Pattern, PatternSet, Visitor, walk}
 use crate::path::RelPath;
 use crate::plan::{Literal, Output, OutputKind, Sources};
 use crate::sys::fs::{FsError, create_dir_all};
-pub use clock::margin;
+pub use clock::{Tick, margin};
 pub(super) use look::identity_of_file;
 use look::{End, Folder, Glance, Looker, Seen, Unread, What};
 use memo::{Answer, Claim, Memo};
@@ -107,8 +109,13 @@ pub struct Tree {
 impl Tree {
     /// The tree below `root`; reads the stat cache in `state_dir`. What `owned` covers (negated
     /// outputs aside) is no source.
-    pub fn open(root: PathBuf, state_dir: PathBuf, ignore: Ignore, owned: &[Output]) -> Self {
-        let declared = owned.iter().filter(|output| !output.negated);
+    pub fn open<'a>(
+        root: PathBuf,
+        state_dir: PathBuf,
+        ignore: Ignore,
+        owned: impl Iterator<Item = &'a Output>,
+    ) -> Self {
+        let declared = owned.filter(|output| !output.negated);
         Self {
             looker: Arc::new(Looker::new(root, &state_dir)),
             state_dir,

@@ -14,6 +14,7 @@ pub(super) fn word(field: Field) -> &'static str {
         Field::PassEnv => "pass_env",
         Field::Platform => "platform",
         Field::Tools => "tool",
+        Field::Discovered => "discovered",
         Field::Input => "input",
         Field::Output => "declared_output",
         Field::Shell => "shell",
@@ -24,6 +25,7 @@ pub(super) fn word(field: Field) -> &'static str {
         Field::Secrets => "secrets",
         Field::Incremental => "incremental",
         Field::Tty => "tty",
+        Field::Depfile => "depfile",
     }
 }
 

@@ -7,10 +7,10 @@ use super::checks::Checker;
 use super::failure::Failure;
 use super::scripts::Surroundings;
 use super::worker::{Crew, Story, in_full, millis};
-use crate::cache::{Aside, Made, Seq, not_made};
+use crate::cache::{Aside, DiscoverError, Discovered, Made, Ran, Seq, Tick, not_made};
 use crate::event::{FailureKind, StepRetried};
 use crate::expand::Template;
-use crate::plan::{Output, OutputKind, Retries};
+use crate::plan::{DepfileAt, Output, OutputKind, Retries};
 use crate::process::{Limits, Streams};
 
 /// What is to be undone has at least so long, however short the step's own limit is.
@@ -128,6 +128,8 @@ impl Story<'_> {
         aside: &Aside,
     ) -> Result<(Made, Seq), Failure> {
         let step = self.job.step;
+        let depfile = step.depfile.as_ref();
+        let depfile = depfile.map(|depfile| (depfile, self.began()));
         self.run_all(around, &step.scripts, "run", step.timeout)?;
         self.outputs_are_there()?;
         self.nothing_is_lost(aside)?;
@@ -135,7 +137,7 @@ impl Story<'_> {
         // The log is part of the result.
         self.notes.extend(self.log.flush());
         let until = self.crew.cache.tree().advance();
-        self.capture(until).map(|made| (made, until))
+        self.capture(depfile, until).map(|made| (made, until))
     }
 
     /// Runs the scripts of a key in order, under one time limit for all.
@@ -238,11 +240,14 @@ impl Story<'_> {
                 found.is_ok_and(|found| found.is_empty())
             }
         };
+        let depfile = self.job.step.depfile.as_ref().map(|depfile| &depfile.path);
+        let is_depfile = |output: &Output| matches!(&output.kind, OutputKind::File(path) if Some(path) == depfile);
+        let lacks_depfile = depfile.filter(|path| !self.stands(path));
         let outputs = self.job.step.outputs.iter();
         let wanted: Vec<&Output> = outputs
-            .filter(|output| !output.optional && !output.negated)
+            .filter(|output| !output.optional && !output.negated && !is_depfile(output))
             .collect();
-        if !wanted.iter().any(|output| is_missing(output)) {
+        if lacks_depfile.is_none() && !wanted.iter().any(|output| is_missing(output)) {
             return Ok(());
         }
         let missing = wanted
@@ -254,7 +259,10 @@ impl Story<'_> {
                 OutputKind::Glob(pattern) => pattern.text().to_owned(),
             });
         let missing: Vec<String> = missing.collect();
-        Err(Failure::new(FailureKind::Outputs, not_made(&missing)))
+        let outputs = (!missing.is_empty()).then(|| not_made(&missing));
+        let depfile = lacks_depfile.map(|path| format!("depfile `{path}` was not made"));
+        let all: Vec<String> = outputs.into_iter().chain(depfile).collect();
+        Err(Failure::new(FailureKind::Outputs, all.join(", ")))
     }
 
     /// Committed files that the outputs cover and the command did not make would go with the old
@@ -281,22 +289,78 @@ impl Story<'_> {
     }
 
     /// A result whose inputs changed meanwhile is handed on but neither stored nor recorded.
-    fn capture(&mut self, until: Seq) -> Result<Made, Failure> {
+    fn capture(
+        &mut self,
+        depfile: Option<(&DepfileAt, Tick)>,
+        until: Seq,
+    ) -> Result<Made, Failure> {
         let (cache, job) = (self.crew.cache, self.job);
+        let discovered = depfile
+            .map(|(depfile, began)| self.discover(depfile, &began, until))
+            .transpose()?;
         if job.step.cache.is_cached() {
-            self.tainted = cache
-                .tainted(&job.prepared)
-                .iter()
-                .map(|path| path.display())
-                .collect();
+            let mut changed = cache.tainted(&job.prepared);
+            changed.extend(discovered.iter().flat_map(|found| found.changed.clone()));
+            self.tainted = changed.iter().map(|path| path.display()).collect();
         }
         if self.crew.options.strict && !self.tainted.is_empty() {
             let message = format!("{} changed while it ran", self.tainted.join(", "));
             return Err(Failure::new(FailureKind::Sources, message));
         }
-        let prepared = self.tainted.is_empty().then_some(&job.prepared);
-        let made = cache.capture(job.step, prepared, &self.ran(until));
+        let prepared = discovered
+            .as_ref()
+            .map_or(&job.prepared, |found| &found.prepared);
+        let ran = Ran {
+            discovered: prepared.discovered_paths(),
+            ..self.ran(until)
+        };
+        let prepared = self.tainted.is_empty().then_some(prepared);
+        let made = cache.capture(job.step, prepared, &ran);
         made.map_err(|error| Failure::new(FailureKind::Outputs, in_full(&error)))
+    }
+}
+
+/// The depfile.
+impl Story<'_> {
+    /// The moment before the command. What a step before this one wrote last may bear the time of the
+    /// same tick of the file system's clock: then the next one, so that it does not count as written
+    /// while this command ran.
+    fn began(&self) -> Tick {
+        const TICK: Duration = Duration::from_millis(1);
+        const MOST_TICKS: usize = 20;
+        let tree = self.crew.cache.tree();
+        let first = tree.tick();
+        if self.job.since == 0 {
+            return first;
+        }
+        let later = (0..MOST_TICKS).find_map(|_| {
+            let next = tree.tick();
+            let found = next.is_later_than(&first).then_some(next);
+            let is_cancelled = found.is_none() && self.crew.cancel.wait(TICK);
+            found.or(is_cancelled.then_some(first))
+        });
+        later.unwrap_or(first)
+    }
+
+    /// What the command has read that nobody declared.
+    fn discover(
+        &self,
+        depfile: &DepfileAt,
+        began: &Tick,
+        until: Seq,
+    ) -> Result<Discovered, Failure> {
+        let (Crew { cache, plan, .. }, job) = (self.crew, self.job);
+        let found = cache.discover(plan, job.step, depfile, &job.prepared, (began, until));
+        found.map_err(|error| {
+            let kind = match error {
+                DiscoverError::Made { .. } => FailureKind::Sources,
+                _ => FailureKind::Outputs,
+            };
+            Failure::new(
+                kind,
+                format!("depfile `{}` {}", depfile.path, in_full(&error)),
+            )
+        })
     }
 }
 

@@ -56,6 +56,7 @@ pub(super) fn run(
         said: Mutex::default(),
     };
     let crew = Crew {
+        plan,
         cache,
         spawner,
         options,
@@ -349,9 +350,7 @@ impl<'a> Coordinator<'a> {
             )
         };
         let pending = *self.steps[step].pending.take().ok_or_else(fault)?;
-        if pending.decided.elapsed() < STALE
-            || self.crew.cache.tainted(&pending.prepared).is_empty()
-        {
+        if pending.decided.elapsed() < STALE || !self.crew.cache.is_stale(&pending.prepared) {
             return Ok(pending);
         }
         let since = self.crew.cache.tree().advance();

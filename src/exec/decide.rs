@@ -74,10 +74,9 @@ impl Decision {
     }
 
     fn of(self, prepared: &Prepared) -> Self {
-        let (key, warnings) = (Some(prepared.key.to_string()), prepared.warnings.clone());
         Self {
-            key,
-            warnings,
+            key: self.key.or_else(|| Some(prepared.key.to_string())),
+            warnings: prepared.warnings.clone(),
             ..self
         }
     }
@@ -180,11 +179,20 @@ fn decide_one(
     };
     let (decision, made) = match up_to_date {
         Ok(made) => (Decision::new(ix, Answer::UpToDate), Some(made)),
-        Err(why) if !force && cache.stored(step, &prepared) => (
-            Decision::new(ix, Answer::Restore).because(&why),
-            remembered(cache, step, &prepared),
-        ),
-        Err(why) => (Decision::new(ix, Answer::Run).because(&why), None),
+        Err(why) => {
+            let stored = || cache.stored(step, &prepared, 0);
+            match (!force).then(stored).flatten() {
+                Some(key) => {
+                    let decision = Decision::new(ix, Answer::Restore).because(&why);
+                    let decision = Decision {
+                        key: Some(key.to_string()),
+                        ..decision
+                    };
+                    (decision, remembered(cache, step, &prepared))
+                }
+                None => (Decision::new(ix, Answer::Run).because(&why), None),
+            }
+        }
     };
     (decision.of(&prepared), made)
 }

@@ -28,6 +28,7 @@ pub(super) fn step(name: &str, script: &str) -> PlanStep {
         env_policy: EnvPolicy::Strict,
         sources: None,
         outputs: Vec::new(),
+        depfile: None,
         needs: Vec::new(),
         after: Vec::new(),
         need_names: Default::default(),

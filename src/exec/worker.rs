@@ -20,12 +20,13 @@ use super::scripts::Surroundings;
 use crate::cache::{Cache, Made, Prepared, Ran, Seq};
 use crate::event::{FailureKind, Outcome, OutputFile, StepFinished};
 use crate::expand::Late;
-use crate::plan::{PlanStep, StepIx};
+use crate::plan::{Plan, PlanStep, StepIx};
 use crate::process::{Cancel, Spawner};
 use crate::sys::clock;
 
 /// What all workers of a run share.
 pub(super) struct Crew<'a> {
+    pub(super) plan: &'a Plan,
     pub(super) cache: &'a Cache,
     pub(super) spawner: &'a dyn Spawner,
     pub(super) options: &'a RunOptions,
@@ -199,6 +200,7 @@ impl<'a> Story<'a> {
             started: self.started,
             duration: self.command_time,
             log: self.log.path(),
+            discovered: Vec::new(),
             since,
         }
     }
@@ -236,7 +238,8 @@ impl<'a> Story<'a> {
         finished.duration_ms = millis(self.start.elapsed());
         finished.cpu_ms = self.cpu.map(millis);
         finished.max_rss = self.max_rss;
-        finished.key = Some(self.job.prepared.key.to_string());
+        let prepared = || self.job.prepared.key.to_string();
+        finished.key.get_or_insert_with(prepared);
         let log = Some(self.log.path()).filter(|_| self.log.is_made() || !self.has_terminal());
         finished.log = log.map(|log| log.display().to_string());
         finished.tainted = self.tainted;

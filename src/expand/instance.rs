@@ -196,7 +196,7 @@ pub fn declared(
     profile: Option<&str>,
     facts: &Facts,
 ) -> Vec<Declared> {
-    if step.outputs.is_empty() || !facts.spent.is_left() {
+    if (step.outputs.is_empty() && step.depfile.is_none()) || !facts.spent.is_left() {
         return Vec::new();
     }
     let scope = Scope::new(workspace, pipeline, facts, profile, Some(step));
@@ -205,7 +205,7 @@ pub fn declared(
     for cell in cells {
         let mut scope = Scope::new(workspace, pipeline, facts, profile, Some(step));
         scope.cell.clone_from(&cell.values);
-        let outputs = parts::outputs(&scope, step, &mut Vec::new());
+        let (outputs, _) = parts::made(&scope, step, &mut Vec::new());
         all.extend(outputs.into_iter().map(|(output, span)| Declared {
             cell: cell.plain(),
             output,
@@ -228,11 +228,10 @@ fn instance(
     scope.cell.clone_from(&cell.values);
     let dir = parts::dir(&scope, step, errors);
     scope.step_dir = dir.clone();
-    let (outputs, output_spans): (Vec<Output>, Vec<Span>) =
-        parts::outputs(&scope, step, errors).into_iter().unzip();
     let paths = step.outputs.iter().map(|output| &output.path);
-    scope.typed_paths = scope.typed(paths.chain(&step.dir));
-    let _ = scope.outputs.set(parts::output_values(&outputs));
+    scope.typed_paths = scope.typed(paths.chain(&step.dir).chain(&step.depfile));
+    let (made, depfile) = parts::made(&scope, step, errors);
+    let (outputs, output_spans): (Vec<Output>, Vec<Span>) = made.into_iter().unzip();
     let (sources, literal_spans) = parts::sources(&scope, step, errors);
     let cache = cache_mode(step);
     let shell = parts::shell(&scope, step, errors);
@@ -250,6 +249,7 @@ fn instance(
         env_policy: env_policy(step, cache),
         sources,
         outputs,
+        depfile,
         needs: Vec::new(),
         after: Vec::new(),
         same_as: None,

@@ -12,12 +12,13 @@ use crate::path::to_text;
 use crate::source::Span;
 
 /// All first parts of names, but for `trigger`, which no run has yet.
-const ROOTS: [&str; 15] = [
+const ROOTS: [&str; 16] = [
     "vars",
     "matrix",
     "env",
     "output",
     "outputs",
+    "depfile",
     "sources",
     "needs",
     "profile",
@@ -80,6 +81,7 @@ impl<'a> Scope<'a> {
                 .outputs
                 .get()
                 .is_some_and(|outputs| !outputs.is_empty()),
+            ("depfile", None) => self.depfile.get().is_some(),
             (root, _) => ROOTS.contains(&root),
         }
     }
@@ -116,6 +118,10 @@ impl<'a> Scope<'a> {
             "output" => match outputs.first() {
                 Some(first) => Ok(self.step_path(first.clone())),
                 None => Err(self.no_output(span)),
+            },
+            "depfile" => match self.depfile.get() {
+                Some(path) => Ok(self.step_path(Val::Path(path.clone()))),
+                None => Err(self.no_depfile(span)),
             },
             "matrix" => {
                 let values = self.cell.iter();
@@ -154,6 +160,19 @@ impl<'a> Scope<'a> {
         };
         ExpandError::Undefined {
             name: "output".to_owned(),
+            span,
+            help: help.to_owned(),
+        }
+    }
+
+    fn no_depfile(&self, span: Span) -> ExpandError {
+        let declares = self.step.is_some_and(|step| step.depfile.is_some());
+        let help = match declares {
+            true => "it is not known before `outputs` and `depfile` are read: give both a variable",
+            false => "the step declares no `depfile`",
+        };
+        ExpandError::Undefined {
+            name: "depfile".to_owned(),
             span,
             help: help.to_owned(),
         }

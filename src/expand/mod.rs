@@ -38,8 +38,8 @@ pub use instance::{Declared, Instance, declared, instances, listed_cell};
 pub use limits::Spent;
 pub use quote::Place;
 pub use resolved::{
-    CacheMode, Check, CheckKind, CheckPart, Dialect, EnvPolicy, EnvSetting, LateTexts, Limit,
-    Literal, Output, OutputKind, PlanStep, Retries, Shell, Sources, StepIx,
+    CacheMode, Check, CheckKind, CheckPart, DepfileAt, Dialect, EnvPolicy, EnvSetting, LateTexts,
+    Limit, Literal, Output, OutputKind, Owned, PlanStep, Retries, Shell, Sources, StepIx, cover,
 };
 pub use shell::Context;
 pub use template::{FillError, Late, Piece, Template};

@@ -6,8 +6,8 @@ use std::time::Duration;
 use super::error::ExpandError;
 use super::instance::Findings;
 use super::resolved::{
-    Check, CheckKind, CheckPart, Dialect, LateTexts, Limit, Literal, Output, OutputKind, Shell,
-    Sources,
+    Check, CheckKind, CheckPart, DepfileAt, Dialect, LateTexts, Limit, Literal, Output, OutputKind,
+    Shell, Sources, cover,
 };
 use super::scope::{Reader, Scope};
 use super::template::Template;
@@ -206,8 +206,56 @@ pub(super) fn path(scope: &Scope, step: &Step, errors: &mut Findings) -> Vec<Rel
         .collect()
 }
 
-/// What the step makes, with the place of each.
-pub(super) fn outputs(scope: &Scope, step: &Step, errors: &mut Findings) -> Vec<(Output, Span)> {
+/// What the step makes, with the place of each: its outputs, and its depfile where they do not cover
+/// it. From here on the scope knows both.
+pub(super) fn made(
+    scope: &Scope,
+    step: &Step,
+    errors: &mut Findings,
+) -> (Vec<(Output, Span)>, Option<DepfileAt>) {
+    let mut made = outputs(scope, step, errors);
+    let declared: Vec<Output> = made.iter().map(|(output, _)| output.clone()).collect();
+    let _ = scope.outputs.set(output_values(&declared));
+    let written = step.depfile.as_ref();
+    let Some((path, span)) =
+        written.and_then(|text| Some((take(depfile(scope, text, &declared), errors)?, text.span)))
+    else {
+        return (made, None);
+    };
+    let _ = scope.depfile.set(path.clone());
+    let is_declared = cover(&declared, &path);
+    if !is_declared {
+        let output = Output {
+            kind: OutputKind::File(path.clone()),
+            optional: false,
+            negated: false,
+        };
+        made.push((output, span));
+    }
+    (made, Some(DepfileAt { path, is_declared }))
+}
+
+/// The path of the depfile: a file that may be an output, and that `outputs` do not take away.
+fn depfile(scope: &Scope, text: &Text, outputs: &[Output]) -> Result<RelPath, ExpandError> {
+    let (written, span) = (scope.text(text)?, text.span);
+    let path = resolve(scope, &written, span)?;
+    check_output(scope, &OutputKind::File(path.clone()), &written, span)?;
+    let mut away = outputs.iter().filter(|output| output.negated);
+    let reason = if written.ends_with('/') {
+        "is a folder; a depfile is one file"
+    } else if away.any(|output| output.kind.covers(&path)) {
+        "is taken away by a `!` in `outputs`; a depfile is kept with them"
+    } else {
+        return Ok(path);
+    };
+    Err(ExpandError::Path {
+        path: written,
+        reason: reason.to_owned(),
+        span,
+    })
+}
+
+fn outputs(scope: &Scope, step: &Step, errors: &mut Findings) -> Vec<(Output, Span)> {
     step.outputs
         .iter()
         .filter_map(|written| {
@@ -296,7 +344,7 @@ pub(super) fn glob_error(text: &str, error: &GlobError, span: Span) -> ExpandErr
 }
 
 /// What `outputs` means in expressions.
-pub(super) fn output_values(outputs: &[Output]) -> Vec<Val> {
+fn output_values(outputs: &[Output]) -> Vec<Val> {
     let value = |output: &Output| match &output.kind {
         OutputKind::File(path) | OutputKind::Folder(path) => Val::Path(path.clone()),
         OutputKind::Glob(pattern) => Val::Text(pattern.text().to_owned()),

@@ -48,6 +48,8 @@ pub struct PlanStep {
     pub sources: Option<Sources>,
     /// What it makes, in the order written.
     pub outputs: Vec<Output>,
+    /// The dependency file that it writes; `outputs` cover it.
+    pub depfile: Option<DepfileAt>,
     /// Steps whose outputs are inputs of this one.
     pub needs: Vec<StepIx>,
     /// Steps that only must come first.
@@ -223,6 +225,33 @@ pub struct Output {
     pub negated: bool,
 }
 
+/// A dependency file that a command writes.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct DepfileAt {
+    /// Where.
+    pub path: RelPath,
+    /// Whether `outputs` as written cover it. Otherwise what needs the step does not see it.
+    pub is_declared: bool,
+}
+
+/// What one step declares to make.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Owned {
+    /// The step, as `pipeline:step`.
+    pub step: String,
+    /// All of its instances' outputs, under all profiles.
+    pub outputs: Vec<Output>,
+}
+
+/// Whether outputs take in a file at `path`.
+pub fn cover(outputs: &[Output], path: &RelPath) -> bool {
+    let covering = |negated| {
+        let mut covering = outputs.iter().filter(|output| output.negated == negated);
+        covering.any(|output| output.kind.covers(path))
+    };
+    covering(false) && !covering(true)
+}
+
 /// The three forms of an output.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub enum OutputKind {
@@ -232,6 +261,17 @@ pub enum OutputKind {
     Folder(RelPath),
     /// Every file that matches.
     Glob(Pattern),
+}
+
+impl OutputKind {
+    /// Whether a file at `path` is what this names, or in it.
+    pub fn covers(&self, path: &RelPath) -> bool {
+        match self {
+            Self::File(file) => file == path,
+            Self::Folder(folder) => path.is_in(folder),
+            Self::Glob(pattern) => pattern.matches(path),
+        }
+    }
 }
 
 /// Whether and where results are kept.

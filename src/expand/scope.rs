@@ -131,6 +131,8 @@ pub(super) struct Scope<'a> {
     pub(super) typed_paths: Typed,
     /// The declared outputs as paths or patterns, once they are known.
     pub(super) outputs: OnceCell<Vec<Val>>,
+    /// The depfile, once it is known.
+    pub(super) depfile: OnceCell<RelPath>,
     /// Mistakes beside the first of a text.
     pub(super) more: RefCell<Vec<ExpandError>>,
     /// What the dotenv files of the step say.
@@ -163,6 +165,7 @@ impl<'a> Scope<'a> {
             step_dir: pipeline.dir.clone(),
             typed_paths: Typed::Nothing,
             outputs: OnceCell::new(),
+            depfile: OnceCell::new(),
             more: RefCell::default(),
             step_files: FileLayer::new(),
             pipeline_files: FileLayer::new(),

@@ -8,7 +8,7 @@ use miette::LabeledSpan;
 
 use super::together::Together;
 use super::{GraphError, InstanceIx, StepGraph};
-use crate::expand::{Instance, Output, OutputKind};
+use crate::expand::{Instance, OutputKind};
 use crate::glob::Pattern;
 use crate::path::RelPath;
 use crate::source::Span;
@@ -158,7 +158,7 @@ impl Clashes<'_> {
     fn both_make(&self, one: InstanceIx, other: InstanceIx, path: &RelPath) -> bool {
         let takes_away = |ix: InstanceIx| {
             let mut outputs = self.graph.instances[ix].plan.outputs.iter();
-            outputs.any(|output| output.negated && covers(output, path))
+            outputs.any(|output| output.negated && output.kind.covers(path))
         };
         self.both_run(one, other) && !takes_away(one) && !takes_away(other)
     }
@@ -221,13 +221,4 @@ fn below<'p, 'g>(places: &'p [Place<'g>], folder: &RelPath) -> &'p [Place<'g>] {
     let before = |place: &Place<'_>| place.what.0.parts().lt(folder.parts());
     let rest = &places[places.partition_point(before)..];
     &rest[..rest.partition_point(|place| place.what.0.is_in(folder))]
-}
-
-/// Whether `path` is what the output names, or a part of it.
-pub(super) fn covers(output: &Output, path: &RelPath) -> bool {
-    match &output.kind {
-        OutputKind::File(file) => file == path,
-        OutputKind::Folder(folder) => path.is_in(folder),
-        OutputKind::Glob(pattern) => pattern.matches(path),
-    }
 }

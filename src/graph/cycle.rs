@@ -5,7 +5,6 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use miette::LabeledSpan;
 use petgraph::algo::{kosaraju_scc, toposort};
 
-use super::clash::covers;
 use super::{Edge, GraphError, InstanceIx, StepGraph};
 use crate::expand::{Instance, literal_files};
 use crate::source::Span;
@@ -35,7 +34,7 @@ pub(super) fn find(graph: &StepGraph) -> Vec<GraphError> {
 pub(super) fn of_one(instance: &Instance) -> Vec<(GraphError, Span)> {
     let outputs = || instance.plan.outputs.iter().zip(&instance.output_spans);
     let circles = literal_files(instance).filter_map(|(_, path, source)| {
-        let mut covering = outputs().filter(|(output, _)| covers(output, path));
+        let mut covering = outputs().filter(|(output, _)| output.kind.covers(path));
         let (_, made) = covering.clone().find(|(output, _)| !output.negated)?;
         let label = |text: &str, span| LabeledSpan::new_with_span(Some(text.to_owned()), span);
         let name = &instance.plan.name;

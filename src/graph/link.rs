@@ -14,7 +14,7 @@ use super::select::Wanted;
 use super::together::Together;
 use super::{Edge, EdgeKind, GraphError, InstanceIx, StepGraph, clash, cycle, groups};
 use crate::expand::{
-    ExpandError, Facts, Instance, Output, Val, instances, listed_cell, literal_files,
+    ExpandError, Facts, Instance, Output, Owned, Val, instances, listed_cell, literal_files,
 };
 use crate::model::{Pipeline, Reference, Step, Workspace, display_cell};
 use crate::source::{Span, Spanned};
@@ -553,7 +553,7 @@ impl<'a> Linker<'a> {
     }
 
     /// The graph of what something wants: of the other instances of a step nothing is left.
-    fn pruned(&mut self, owned: Vec<Output>) -> StepGraph {
+    fn pruned(&mut self, owned: Vec<Owned>) -> StepGraph {
         let mut places = vec![0; self.instances.len()];
         let mut instances = Vec::with_capacity(self.instances.len());
         for (ix, instance) in std::mem::take(&mut self.instances).into_iter().enumerate() {

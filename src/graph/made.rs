@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::expand::{Declared, Facts, declared};
-use crate::expand::{Output, OutputKind};
+use crate::expand::{Output, OutputKind, Owned};
 use crate::glob::PatternSet;
 use crate::model::{Axis, Pipeline, Step, Workspace};
 use crate::path::RelPath;
@@ -94,14 +94,18 @@ pub(super) fn owned<'k>(
     workspace: &Workspace,
     facts: &Facts,
     known: impl Fn(usize, usize, Option<&str>) -> Option<Vec<&'k Output>>,
-) -> Vec<Output> {
-    let mut all: Vec<Output> = Vec::new();
+) -> Vec<Owned> {
+    let mut all: Vec<Owned> = Vec::new();
     for_each_step(workspace, |(pipeline_ix, pipeline), (step_ix, step)| {
         let mut seen = HashSet::new();
+        let mut owned = Owned {
+            step: format!("{}:{}", pipeline.name.value, step.name.value),
+            outputs: Vec::new(),
+        };
         let mut add = |output: Output, many: bool| {
             // Under one profile no output stands twice, but profiles often change none.
             if !many || seen.insert(format!("{output:?}")) {
-                all.push(output);
+                owned.outputs.push(output);
             }
         };
         let many = !pipeline.profiles.is_empty();
@@ -117,6 +121,7 @@ pub(super) fn owned<'k>(
                     .for_each(|declared| add(declared.output, many)),
             }
         }
+        all.extend((!owned.outputs.is_empty()).then_some(owned));
     });
     all
 }
@@ -128,9 +133,10 @@ pub(super) fn before_axes(workspace: &Workspace, facts: &Facts) -> PatternSet {
     let mut made = PatternSet::new();
     for_each_step(workspace, |(_, pipeline), (_, step)| {
         if has_glob_axis(step) {
-            let texts = step.outputs.iter().filter(|output| !output.negated);
+            let outputs = step.outputs.iter().filter(|output| !output.negated);
+            let texts = outputs.map(|output| &output.path).chain(&step.depfile);
             texts
-                .filter_map(|output| literal_folder(&pipeline.dir, &output.path.text))
+                .filter_map(|path| literal_folder(&pipeline.dir, &path.text))
                 .for_each(|folder| made.insert_folder(&folder));
             return;
         }

@@ -78,7 +78,7 @@ fn same_work(one: &PlanStep, other: &PlanStep) -> bool {
         }};
     }
     same!(
-        scripts shell args dir env path pass_env secrets env_policy sources outputs cache salt timeout grace weight
+        scripts shell args dir env path pass_env secrets env_policy sources outputs depfile cache salt timeout grace weight
         limits allow_failure retries on_failure allow_background tty interactive incremental tools requires verify skip;
         but not name profile description needs after need_names same_as hint
     )

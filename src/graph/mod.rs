@@ -24,7 +24,7 @@ use petgraph::graph::{DiGraph, NodeIndex};
 use petgraph::visit::EdgeRef;
 
 use crate::expand::Instance;
-use crate::expand::Output;
+use crate::expand::Owned;
 use crate::path::RelPath;
 use crate::source::Span;
 
@@ -47,7 +47,7 @@ pub struct StepGraph {
     /// For each instance the first that is equal to it in all that counts: mostly itself.
     pub first: Vec<InstanceIx>,
     /// Everything that any step of the workspace declares as output.
-    pub owned: Vec<Output>,
+    pub owned: Vec<Owned>,
     /// An edge goes from what is needed to what needs it.
     edges: DiGraph<(), Edge>,
 }

@@ -64,6 +64,8 @@ pub struct Step {
     pub exclude: Vec<Text>,
     /// What it makes.
     pub outputs: Vec<OutputText>,
+    /// The dependency file that it writes.
+    pub depfile: Option<Text>,
     /// Environment.
     pub env: EnvMap,
     /// Dotenv files, below `env`; later ones win.

@@ -179,6 +179,9 @@ document! {
         /// Paths and globs of the files that the step makes. A trailing `/` means the folder and
         /// all in it; a leading `!` takes away.
         outputs: List<OutputDoc>,
+        /// A dependency file that the command writes, in the form of make (`gcc -MMD -MF`). What it
+        /// lists is an input from then on; it is an output of the step itself.
+        depfile: Text,
         /// Environment of the commands.
         env: Map<EnvDoc>,
         /// Dotenv files with environment of the commands, below `env`; later ones win.

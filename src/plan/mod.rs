@@ -8,8 +8,8 @@ mod build;
 use serde::{Deserialize, Serialize};
 
 pub use crate::expand::{
-    CacheMode, Check, CheckKind, Dialect, EnvPolicy, EnvSetting, HANDED_THROUGH, Limit, Literal,
-    Output, OutputKind, PlanStep, Retries, Shell, Sources, StepIx, covers,
+    CacheMode, Check, CheckKind, DepfileAt, Dialect, EnvPolicy, EnvSetting, HANDED_THROUGH, Limit,
+    Literal, Output, OutputKind, Owned, PlanStep, Retries, Shell, Sources, StepIx, cover, covers,
 };
 pub use build::build;
 
@@ -21,7 +21,7 @@ pub struct Plan {
     /// The steps that the command line named, or that the targets it named list.
     pub named: Vec<StepIx>,
     /// Everything that any step of the workspace declares as output: no source glob matches it.
-    pub owned: Vec<Output>,
+    pub owned: Vec<Owned>,
     /// Names and patterns that globs skip.
     pub ignore: Vec<String>,
 }

@@ -9,8 +9,8 @@ use crate::expand::Template;
 use crate::glob::Pattern;
 use crate::path::RelPath;
 use crate::plan::{
-    CacheMode, Dialect, EnvPolicy, Output, OutputKind, Plan, PlanStep, Retries, Shell, Sources,
-    StepIx,
+    CacheMode, Dialect, EnvPolicy, Output, OutputKind, Owned, Plan, PlanStep, Retries, Shell,
+    Sources, StepIx,
 };
 use crate::sys::clock;
 use crate::sys::fs::{create_dir_all, set_mode, write_atomic};
@@ -65,6 +65,7 @@ pub(super) fn step(name: &str, outputs: &[&str]) -> PlanStep {
             ..Sources::default()
         }),
         outputs: outputs.iter().map(|text| output(text)).collect(),
+        depfile: None,
         needs: Vec::new(),
         after: Vec::new(),
         need_names: BTreeMap::new(),
@@ -136,22 +137,25 @@ impl Place {
         self.store.path().join("pipe")
     }
 
+    /// The plan of all steps.
+    pub(super) fn plan(&self) -> Plan {
+        let owned = self.steps.iter().map(|step| Owned {
+            step: step.name.clone(),
+            outputs: step.outputs.clone(),
+        });
+        Plan {
+            steps: self.steps.clone(),
+            named: Vec::new(),
+            owned: owned.collect(),
+            ignore: Vec::new(),
+        }
+    }
+
     /// Opens the cache as another run does.
     pub(super) fn open(&mut self) -> Cache {
         self.runs += 1;
         self.options.run = format!("r{}", self.runs);
-        let owned = self
-            .steps
-            .iter()
-            .flat_map(|step| step.outputs.clone())
-            .collect();
-        let plan = Plan {
-            steps: self.steps.clone(),
-            named: Vec::new(),
-            owned,
-            ignore: Vec::new(),
-        };
-        Cache::open(self.options.clone(), &plan).unwrap()
+        Cache::open(self.options.clone(), &self.plan()).unwrap()
     }
 
     pub(super) fn at(&self, path: &str) -> PathBuf {
@@ -268,6 +272,7 @@ pub(super) fn ran(cache: &Cache, root: &Path, name: &str) -> Ran {
         started: clock::wall(),
         duration: Duration::from_millis(7),
         log,
+        discovered: Vec::new(),
         since,
     }
 }

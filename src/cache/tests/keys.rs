@@ -56,16 +56,23 @@ fn golden_keys() {
     (link.kind, link.exec) = (Kind::Link, true);
     let mut outside = input("src/o", "y");
     outside.path = EntryPath::Outside("/etc/hosts".to_owned());
+    let mut compiled = base();
+    compiled.depfile = Some(path("dist/d"));
+    compiled.discovered = Some(vec![input("inc/x.h", "x"), outside.clone()]);
     let keys = [
         base().key(),
         action(&full, vec![link, outside]).key(),
         action(&step("e", &[]), Vec::new()).key(),
+        compiled.weak_key(),
+        compiled.key(),
     ];
     let keys = keys.map(|key| key.to_string());
     let golden = [
         "5f62d4496cf5f4770df33f78fb1b0a9b81eb29a9769b6988ccbf68dcdf06b638",
         "6aeb8223ec7a5e0c4afe8b69151375349924734eaf3fff10248e5abec0aca7da",
         "369da3a3398fa28b1517ecdc5891ee410ddef28032c4d1799c610c9302c2d6fc",
+        "4ddefddcaae7857c34716c0e806b37c92e7e6d327d273c3f9fdb3c117116fda9",
+        "97f72c27e6eb07173b62a58bda6884b0506f31fbb14f75d0f9322ea489ed6d54",
     ];
     assert_eq!(keys, golden);
 }
@@ -102,6 +109,8 @@ fn changes() -> Vec<(&'static str, Action)> {
         platform: _,
         tools: _,
         inputs: _,
+        discovered: _,
+        depfile: _,
         outputs: _,
         shell: _,
         env_policy: _,
@@ -157,6 +166,24 @@ fn changes() -> Vec<(&'static str, Action)> {
     add("contents turned", &|a| {
         let (one, two) = (a.inputs[0].digest, a.inputs[1].digest);
         (a.inputs[0].digest, a.inputs[1].digest) = (two, one);
+    });
+    add("depfile", &|a| a.depfile = Some(path("dist/d")));
+    add("nothing discovered", &|a| a.discovered = Some(Vec::new()));
+    add("discovered", &|a| {
+        a.discovered = Some(vec![input("src/c", "three")]);
+    });
+    add("discovered digest", &|a| {
+        a.discovered = Some(vec![input("src/c", "four")]);
+    });
+    add("discovered gone", &|a| {
+        let absent = Entry {
+            kind: Kind::Absent,
+            ..input("src/c", "three")
+        };
+        a.discovered = Some(vec![absent]);
+    });
+    add("discovered input", &|a| {
+        a.inputs.push(input("src/c", "three"));
     });
     add("no outputs", &|a| a.outputs.clear());
     add("output form", &|a| a.outputs = vec![output("dist")]);

@@ -417,7 +417,7 @@ fn results_that_hold_the_workspaces_path_stay_there() {
             root: place.folder.path().to_path_buf()
         }
     );
-    assert!(!cache.stored(&other.steps[0], &prepared));
+    assert_eq!(cache.stored(&other.steps[0], &prepared, 0), None);
     drop(cache);
     assert_eq!(other.run(make).did, ["executed"]);
     remove_file(&place.at("dist/a")).unwrap();

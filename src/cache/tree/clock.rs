@@ -9,12 +9,13 @@ use std::fs::File;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use rustix::fs::{fstat, fstatfs};
 
 use super::super::entry::Identity;
 use super::look::identity_of;
+use crate::sys::clock::wall;
 use crate::sys::fs::Probe;
 
 /// Time stamps of one tick of the kernel's clock may be equal.
@@ -69,7 +70,46 @@ impl Reading {
     }
 }
 
+/// A moment by the clock that gives files their times.
+#[derive(Clone, Copy, Debug)]
+pub struct Tick(Reading);
+
+impl Tick {
+    /// Whether the clock has gone on since `other`.
+    pub fn is_later_than(&self, other: &Self) -> bool {
+        self.0.time > other.0.time
+    }
+
+    /// Whether what has this identity was not touched at that moment or later. A clock's own ticks are
+    /// in order, so there is no margin but for clocks that may be others.
+    pub(super) fn is_after(&self, identity: &Identity) -> bool {
+        let last = identity.mtime.max(identity.ctime);
+        let is_same_clock = identity.device == self.0.device && self.0.margin < FOREIGN;
+        let margin = if is_same_clock { 0 } else { FOREIGN };
+        identity.ctime != 0 && last < self.0.time - margin
+    }
+}
+
 impl FsClock {
+    /// This moment; by the machine's clock where the probe file cannot be written.
+    pub(super) fn tick(&self) -> Tick {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if let State::Unasked = *state {
+            *state = self.start();
+        }
+        let read = match &mut *state {
+            State::Running { probe, .. } => read(probe),
+            State::Unasked | State::Broken => None,
+        };
+        let since = wall().duration_since(SystemTime::UNIX_EPOCH);
+        let time = since.map_or(0, |since| since.as_nanos() as i128);
+        Tick(read.unwrap_or(Reading {
+            time,
+            device: 0,
+            margin: FOREIGN,
+        }))
+    }
+
     /// A clock with its probe file at `path`, which is made when it is first needed.
     pub(super) fn new(path: PathBuf) -> Self {
         Self {
@@ -201,6 +241,25 @@ mod tests {
         assert!(!rests(NOW.time + 1, 1, 1), "mtime in the future");
         assert!(!rests(1, 0, 1), "no ctime");
         assert!(!rests(1, 1, 2), "another device");
+    }
+
+    #[test]
+    fn a_tick_is_not_before_itself() {
+        let moment = |margin| Tick(Reading { margin, ..NOW });
+        let at = |ctime, device| Identity {
+            mtime: 1,
+            ctime,
+            device,
+            ..Identity::default()
+        };
+        assert!(moment(LAYERED).is_after(&at(NOW.time - 1, 1)));
+        assert!(!moment(LOCAL).is_after(&at(NOW.time, 1)));
+        assert!(
+            !moment(LOCAL).is_after(&at(NOW.time - 1, 2)),
+            "another clock"
+        );
+        assert!(!moment(FOREIGN).is_after(&at(NOW.time - 1, 1)), "a network");
+        assert!(moment(FOREIGN).is_after(&at(NOW.time - FOREIGN - 1, 2)));
     }
 
     #[test]

@@ -111,7 +111,7 @@ pub(super) struct Looker {
     root: PathBuf,
     dir: Result<OwnedFd, Errno>,
     pub(super) stat: StatCache,
-    clock: FsClock,
+    pub(super) clock: FsClock,
     /// Whether something was seen that the stat cache does not know.
     pub(super) news: AtomicBool,
 }

@@ -100,7 +100,7 @@ impl Place {
             self.folder.path().into(),
             self.path(".pipe"),
             ignore,
-            &self.owned,
+            self.owned.iter(),
         )
     }
 

@@ -22,7 +22,7 @@ pub(super) fn fill_in(step: &mut StepDoc, defaults: &StepDoc) {
         };
     }
     fill!(
-        run shell needs after sources exclude outputs
+        run shell needs after sources exclude outputs depfile
         env env_files secrets tools path pass_env env_policy dir vars matrix condition
         timeout grace allow_failure pool weight max_parallel
         retries on_failure allow_background tty interactive incremental
@@ -49,6 +49,7 @@ impl Lowering {
                 .chain(texts(doc.exclude.as_ref()).cloned())
                 .collect(),
             outputs: texts(doc.outputs.as_ref()).map(output).collect(),
+            depfile: doc.depfile.as_ref().map(|path| path.value.clone()),
             env: self.env(doc.env.as_ref()),
             env_files: env_files(doc.env_files.as_ref()),
             secrets: texts(doc.secrets.as_ref())
@@ -216,6 +217,7 @@ impl Lowering {
             });
         };
         refuse("outputs", doc.outputs.as_ref().map(|list| list.span));
+        refuse("depfile", doc.depfile.as_ref().map(|path| path.span));
         refuse("on_failure", doc.on_failure.as_ref().map(|list| list.span));
         refuse("verify", doc.verify.as_ref().map(|list| list.span));
         refuse("matrix", doc.matrix.as_ref().map(|matrix| matrix.span));
