@@ -12,12 +12,34 @@ use super::makers::files;
 use super::miss::{MissReason, OutputChange};
 use super::rebuilder::Cache;
 use super::result::Bytes;
-use super::state::LastRun;
+use super::state::{Ended, LastRun};
 use super::tree::{Seq, TreeError};
 use crate::path::RelPath;
 use crate::plan::{CacheMode, OutputKind, PlanStep};
 
+/// Why there is no key of the last run.
+fn without_key(last: &LastRun) -> MissReason {
+    match last.latest.ending {
+        _ if last.made.is_some() => MissReason::NotKept,
+        Ended::Failed => MissReason::Failed,
+        _ => MissReason::NeverRan,
+    }
+}
+
 impl Cache {
+    /// Why `step` runs whatever its inputs turn out to be: nothing is remembered of it here that could
+    /// be the same, and there is no store to take it from.
+    pub fn must_run(&self, step: &PlanStep) -> Option<MissReason> {
+        if step.cache == CacheMode::Shared && self.store.is_some() && self.read_store {
+            return None;
+        }
+        match self.state.last(&step.identity()) {
+            Some(last) if last.key.is_some() => None,
+            Some(last) => Some(without_key(&last)),
+            None => Some(MissReason::NeverRan),
+        }
+    }
+
     /// What the last run here made, if that was under the same key and all of it is still there and
     /// nothing else; otherwise why not.
     ///
@@ -90,12 +112,7 @@ impl Cache {
     /// What differs between the last key and this one.
     fn key_reasons(&self, last: &LastRun, prepared: &Prepared) -> Vec<MissReason> {
         let Some(key) = last.key else {
-            let reason = if last.made.is_some() {
-                MissReason::NotKept
-            } else {
-                MissReason::NeverRan
-            };
-            return vec![reason];
+            return vec![without_key(last)];
         };
         let listed = last.fields.as_ref().and_then(|at| self.fields.get(at));
         // Every workspace that knows the key has the same field list under it.

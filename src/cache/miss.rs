@@ -13,6 +13,8 @@ use super::wording::{clip, file_change, item_change, title, tool_change, variabl
 pub enum MissReason {
     /// No run of it is remembered here.
     NeverRan,
+    /// It has run here, and failed.
+    Failed,
     /// Its last result was not kept: something it reads changed while it ran.
     NotKept,
     /// It differs from last time, and how is no longer known.
@@ -142,6 +144,7 @@ impl MissReason {
     pub fn kind(&self) -> &'static str {
         match self {
             Self::NeverRan => "never_ran",
+            Self::Failed => "failed",
             Self::NotKept => "not_kept",
             Self::Forgotten => "forgotten",
             Self::Off => "cache_off",
@@ -174,6 +177,7 @@ impl MissReason {
             Self::Item { at, .. } => Some((at + 1).to_string()),
             Self::Bound { root } => Some(root.display().to_string()),
             Self::NeverRan
+            | Self::Failed
             | Self::NotKept
             | Self::Forgotten
             | Self::Off
@@ -216,6 +220,7 @@ impl MissReason {
     pub fn text(&self) -> String {
         match self {
             Self::NeverRan => "it has not run here yet".to_owned(),
+            Self::Failed => "its last run here failed".to_owned(),
             Self::NotKept => "its last result was not kept".to_owned(),
             Self::Forgotten => {
                 "it is not what ran last time, and how it differs is no longer known".to_owned()

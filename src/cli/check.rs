@@ -7,6 +7,7 @@ use miette::Diagnostic;
 use super::args::CheckArgs;
 use super::diagnose::{Finding, is_error};
 use super::exit::Exit;
+use super::globs::Globs;
 use super::options::Surroundings;
 use super::output;
 use super::session::{Session, plural, tell, tell_refusal};
@@ -76,6 +77,7 @@ fn expand_all(session: &mut Session, gives_steps: bool) -> Vec<PlanStep> {
     let mut of_targets = of_targets(session);
     let profiles = session.loaded.workspace.profiles();
     let mut examined = 0;
+    let mut globs = Globs::default();
     for profile in std::iter::once(None).chain(profiles.into_iter().map(Some)) {
         let request = session.request(Vec::new(), profile);
         let mut wanted = every(&session.loaded.workspace, &request).unwrap_or_else(|errors| {
@@ -100,6 +102,7 @@ fn expand_all(session: &mut Session, gives_steps: bool) -> Vec<PlanStep> {
             session.findings.extend(clashes);
         }
         let graph = session.take(&facts, linked);
+        globs.add(&graph);
         session
             .findings
             .extend(indirect(&graph).into_iter().map(boxed));
@@ -108,6 +111,12 @@ fn expand_all(session: &mut Session, gives_steps: bool) -> Vec<PlanStep> {
     }
     if let Some(wanted) = of_targets {
         examine_targets(session, &facts, &wanted);
+    }
+    // What is a source depends on all that steps make: where that is in doubt, nothing is said.
+    if !session.findings.iter().any(is_error) {
+        let ignore = &session.loaded.workspace.settings.ignore;
+        let unmatched = globs.unmatched(&session.root, ignore);
+        session.findings.extend(unmatched.into_iter().map(boxed));
     }
     // A clash under several profiles and in several targets is one.
     let mut told = HashSet::new();

@@ -9,6 +9,7 @@ mod clean;
 mod compiled;
 mod diagnose;
 mod exit;
+mod globs;
 mod graph;
 mod import;
 mod init;

@@ -11,7 +11,7 @@ use super::standing::{self, Standing};
 use super::{args::Selection, output};
 use crate::cache::{Cache, CacheOptions};
 use crate::event;
-use crate::expand::{ExpandError, Facts};
+use crate::expand::{ExpandError, Facts, refused};
 use crate::graph::{
     GraphError, Linked, Purpose, Request, Scope, SelectError, StepGraph, Wanted, every, link,
     select,
@@ -35,6 +35,8 @@ pub(super) struct Session<'a> {
     env_files: Arc<EnvFiles>,
     /// Whether what is missing may be missing only because a file could not be read.
     doubtful: bool,
+    /// Values from the command line that were refused.
+    refused: Vec<ExpandError>,
 }
 
 /// A plan, or what is wrong.
@@ -85,6 +87,7 @@ impl<'a> Session<'a> {
             asked: BTreeSet::new(),
             env_files,
             doubtful,
+            refused: Vec::new(),
         })
     }
 
@@ -123,6 +126,7 @@ impl<'a> Session<'a> {
             }
         };
         self.check_assignments(&assignments);
+        self.check_kinds(&assignments);
         let facts = self.facts(assignments);
         let select = match purpose {
             Purpose::Run { .. } => select,
@@ -161,7 +165,7 @@ impl<'a> Session<'a> {
         if let Some(paths) = &mut self.loaded.looked_at {
             paths.extend(looked_at);
         }
-        let (doubtful, findings) = (self.doubtful, &mut self.findings);
+        let (doubtful, findings, refused) = (self.doubtful, &mut self.findings, &self.refused);
         let is_missing = |error: &ExpandError| {
             matches!(
                 error,
@@ -171,7 +175,7 @@ impl<'a> Session<'a> {
         findings.extend(
             expand
                 .into_iter()
-                .filter(|error| !(doubtful && is_missing(error)))
+                .filter(|error| !(refused.contains(error) || doubtful && is_missing(error)))
                 .map(|error| Box::new(error) as Finding),
         );
         let follows = |error: &GraphError| {
@@ -221,6 +225,26 @@ impl<'a> Session<'a> {
                 }));
             }
         }
+    }
+
+    /// So is a value that no declaration of the variable takes, whoever uses it.
+    fn check_kinds(&mut self, assignments: &[(String, String)]) {
+        let workspace = &self.loaded.workspace;
+        for (name, text) in assignments {
+            for pipeline in workspace.pipelines.values() {
+                let profiles = pipeline.profiles.values().map(|profile| &profile.vars);
+                let steps = pipeline.steps.values().map(|step| &step.vars);
+                let layers = [&workspace.settings.vars, &pipeline.vars];
+                let layers = layers.into_iter().chain(profiles).chain(steps);
+                let declared = layers.filter_map(|vars| Some(&vars.get(name)?.value));
+                let error = refused(text, name, declared);
+                let error = error.filter(|error| !self.refused.contains(error));
+                self.refused.extend(error);
+            }
+        }
+        let errors = self.refused.iter().cloned();
+        self.findings
+            .extend(errors.map(|error| Box::new(error) as Finding));
     }
 
     /// The plan of what was asked for.

@@ -334,7 +334,12 @@ fn answer_matches(url: &str, answer: Vec<u8>, pattern: Option<&str>) -> Result<(
 fn listens(address: &str, timeout: Duration) -> Result<(), Complaint> {
     let addresses = address
         .to_socket_addrs()
-        .map_err(|error| format!("`{address}`: {error}"))?;
+        .map_err(|error| match is_address(address) {
+            true => format!("`{address}` cannot be found: {error}"),
+            false => {
+                format!("`{address}` is no address: write `host:port`, such as `localhost:8080`")
+            }
+        })?;
     let mut error = None;
     for address in addresses {
         match TcpStream::connect_timeout(&address, timeout) {
@@ -344,6 +349,11 @@ fn listens(address: &str, timeout: Duration) -> Result<(), Complaint> {
     }
     let why = error.map_or_else(|| "no such address".to_owned(), |error| error.to_string());
     Err(format!("nothing listens at `{address}`: {why}").into())
+}
+
+fn is_address(text: &str) -> bool {
+    let parts = text.rsplit_once(':');
+    parts.is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok())
 }
 
 fn regex(pattern: &str) -> Result<Regex, Complaint> {

@@ -119,7 +119,7 @@ pub fn decide(plan: &Plan, cache: &Cache, around: &Around<'_>, force: bool) -> V
             let upstream = inputs(step).filter_map(|need| Some((need, made[need].as_ref()?)));
             decide_one(ix, step, &tools, &Upstream::new(upstream), force)
         } else {
-            (unsure(ix, plan, open, force), None)
+            (unsure(ix, plan, open, cache, force), None)
         };
         if !decision.answer.is_nothing() {
             decision.warnings.extend(tools.caller.bad_secret(step));
@@ -208,7 +208,7 @@ fn remembered(cache: &Cache, step: &PlanStep, prepared: &Prepared) -> Option<Mad
 }
 
 /// A step one of whose inputs is made first. It runs for sure if it always does.
-fn unsure(ix: StepIx, plan: &Plan, open: BTreeSet<StepIx>, force: bool) -> Decision {
+fn unsure(ix: StepIx, plan: &Plan, open: BTreeSet<StepIx>, cache: &Cache, force: bool) -> Decision {
     let first = |need: &StepIx| Reason {
         kind: "dependency".to_owned(),
         name: Some(plan.steps[*need].name.clone()),
@@ -222,8 +222,14 @@ fn unsure(ix: StepIx, plan: &Plan, open: BTreeSet<StepIx>, force: bool) -> Decis
         (_, CacheMode::Interactive) => reasons(&[MissReason::Interactive]),
         (_, CacheMode::Secrets) => reasons(&[MissReason::Secrets]),
         (_, CacheMode::Shared | CacheMode::Local) => {
-            let why = open.iter().map(first).collect();
-            let answer = Answer::RunUnless(open.into_iter().collect());
+            let mut why: Vec<Reason> = open.iter().map(first).collect();
+            let answer = match cache.must_run(&plan.steps[ix]) {
+                Some(reason) => {
+                    why.splice(0..0, reasons(&[reason]));
+                    Answer::Run
+                }
+                None => Answer::RunUnless(open.into_iter().collect()),
+            };
             return Decision {
                 why,
                 ..Decision::new(ix, answer)

@@ -84,7 +84,7 @@ pub(super) fn evaluate(
     let value = ENGINE
         .compile_expression(&text)
         .and_then(|compiled| compiled.eval(context))
-        .map_err(|error| fault(&error, &shifts))?;
+        .map_err(|error| fault(&error, expression, &shifts))?;
     match value.is_undefined() {
         true => Err(no_value()),
         false => Ok(value),
@@ -169,7 +169,7 @@ fn jobs(late: &Late) -> Value {
 }
 
 /// What the engine says, in our words and with places of the expression as it was written.
-fn fault(error: &Error, shifts: &[(Range<usize>, Range<usize>)]) -> Fault {
+fn fault(error: &Error, expression: &str, shifts: &[(Range<usize>, Range<usize>)]) -> Fault {
     let detail = error.detail().unwrap_or_default();
     let (message, help) = match error.kind() {
         ErrorKind::UndefinedError => ("it uses a value that is not there".to_owned(), Some(DEFAULT.to_owned())),
@@ -178,10 +178,10 @@ fn fault(error: &Error, shifts: &[(Range<usize>, Range<usize>)]) -> Fault {
             format!("this is no expression: {detail}"),
             Some("names and text in quotes, `==`, `and`, `or`, `not`, `~` to join, `a if b else c`, `x | filter`".to_owned()),
         ),
-        kind => (
-            if detail.is_empty() { kind.to_string() } else { detail.to_owned() },
-            Some("look at the values that it is given".to_owned()),
-        ),
+        kind => {
+            let what = if detail.is_empty() { kind.to_string() } else { detail.to_owned() };
+            (format!("`{}` cannot be worked out: {what}", expression.trim()), Some(remedy(&what).to_owned()))
+        }
     };
     let range = error
         .range()
@@ -191,6 +191,19 @@ fn fault(error: &Error, shifts: &[(Range<usize>, Range<usize>)]) -> Fault {
         help,
         is_syntax: error.kind() == ErrorKind::SyntaxError,
         range: range.filter(|range| range.start <= range.end),
+    }
+}
+
+/// What helps where the engine cannot go on.
+fn remedy(what: &str) -> &'static str {
+    if what.starts_with("unable to calculate") {
+        "nothing is divided by 0, and numbers have limits"
+    } else if what.contains("unsupported types") {
+        "`+`, `-`, `*` and `/` are for numbers; texts are joined with `~`"
+    } else if what.contains("argument") {
+        "a filter's arguments stand in parentheses: `x | replace('a', 'b')`"
+    } else {
+        "look at the values that it is given"
     }
 }
 

@@ -280,6 +280,22 @@ pub enum ExpandError {
         #[label("too much with this one")]
         span: Span,
     },
+    /// A glob of `sources` matches no file.
+    ///
+    /// It is misspelt, or means files that are no sources: what is ignored, and what steps make, is never
+    /// matched.
+    #[error("`{pattern}` matches no file")]
+    #[diagnostic(code(pipe::expand::no_file), severity(Warning))]
+    NoFile {
+        /// The glob, relative to the root.
+        pattern: String,
+        /// Where.
+        #[label("no file")]
+        span: Span,
+        /// What could be done.
+        #[help]
+        help: String,
+    },
     /// The glob of an axis matches no file, so the step has no instance.
     ///
     /// Globs see files that are there when the run starts, and nothing that a step makes.

@@ -45,6 +45,8 @@ pub struct Instance {
     pub span: Span,
     /// Where each of `plan.outputs` stands.
     pub output_spans: Vec<Span>,
+    /// Where each glob of the sources stands.
+    pub pattern_spans: Vec<Span>,
     /// Where each literal source stands.
     pub literal_spans: Vec<Span>,
     /// All that the plan needs, but for its edges. A group has no scripts.
@@ -232,7 +234,7 @@ fn instance(
     scope.typed_paths = scope.typed(paths.chain(&step.dir).chain(&step.depfile));
     let (made, depfile) = parts::made(&scope, step, errors);
     let (outputs, output_spans): (Vec<Output>, Vec<Span>) = made.into_iter().unzip();
-    let (sources, literal_spans) = parts::sources(&scope, step, errors);
+    let (sources, pattern_spans, literal_spans) = parts::sources(&scope, step, errors);
     let cache = cache_mode(step);
     let shell = parts::shell(&scope, step, errors);
     let plan = PlanStep {
@@ -309,6 +311,7 @@ fn instance(
         after,
         span: step.name.span,
         output_spans,
+        pattern_spans,
         literal_spans,
         plan,
     }

@@ -36,6 +36,7 @@ pub use facts::{EnvFile, Facts};
 pub(crate) use instance::literal_files;
 pub use instance::{Declared, Instance, declared, instances, listed_cell};
 pub use limits::Spent;
+pub use names::refused;
 pub use quote::Place;
 pub use resolved::{
     CacheMode, Check, CheckKind, CheckPart, DepfileAt, Dialect, EnvPolicy, EnvSetting, LateTexts,

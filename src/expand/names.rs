@@ -15,6 +15,7 @@ use super::shell::Context;
 use super::template::Piece;
 use super::uses::{Use, is_quoted};
 use super::value::Val;
+use crate::parse::ValueDoc;
 use crate::source::Span;
 use crate::suggest::{closest, did_you_mean, listing};
 
@@ -183,6 +184,24 @@ pub(super) fn refuse_outside(
 
 /// The help where a value from the command line does not fit.
 const KIND: &str = "a value on the command line is of the kind that is declared";
+
+/// Why `text` from the command line cannot be the value of `var`: none of those that are `declared`
+/// for it is of such a kind.
+pub fn refused<'d>(
+    text: &str,
+    var: &str,
+    declared: impl Iterator<Item = &'d ValueDoc>,
+) -> Option<ExpandError> {
+    let mut first = None;
+    for doc in declared {
+        let is_open = matches!(doc, ValueDoc::Text(written) if written.text.contains("${{"));
+        match typed_value(text, &Val::of_doc(doc), var, doc.span()) {
+            Err(error) if !is_open => first = first.or(Some(error)),
+            _ => return None,
+        }
+    }
+    first
+}
 
 /// A value from the command line: it takes the declared value's type.
 pub(super) fn typed_value(text: &str, declared: &Val, var: &str, span: Span) -> Expanded<Known> {

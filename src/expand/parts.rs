@@ -361,18 +361,21 @@ pub(super) fn sources(
     scope: &Scope,
     step: &Step,
     errors: &mut Findings,
-) -> (Option<Sources>, Vec<Span>) {
+) -> (Option<Sources>, Vec<Span>, Vec<Span>) {
     let Some(written) = &step.sources else {
-        return (None, Vec::new());
+        return (None, Vec::new(), Vec::new());
     };
     let mut sources = Sources::default();
-    let mut spans = Vec::new();
+    let (mut globs, mut spans) = (Vec::new(), Vec::new());
     for text in written {
         if !scope.facts.spent.is_left() {
             break; // which was told
         }
         match take(source(scope, text), errors) {
-            Some(Source::Pattern(pattern)) => sources.patterns.push(pattern),
+            Some(Source::Pattern(pattern)) => {
+                sources.patterns.push(pattern);
+                globs.push(text.span);
+            }
             Some(Source::Literal(literal)) => {
                 sources.literals.push(literal);
                 spans.push(text.span);
@@ -386,7 +389,7 @@ pub(super) fn sources(
             .and_then(|written| pattern(scope, &written, text.span));
         sources.excludes.extend(take(pattern, errors));
     }
-    (Some(sources), spans)
+    (Some(sources), globs, spans)
 }
 
 enum Source {

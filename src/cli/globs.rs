@@ -1,0 +1,108 @@
+//! Globs of sources that match no file, for `pipe check`: one walk for all of them, nothing read.
+
+use std::collections::HashSet;
+use std::path::Path;
+
+use crate::expand::{ExpandError, Output, OutputKind};
+use crate::glob::{Ignore, Pattern, PatternSet, Want, list};
+use crate::graph::StepGraph;
+use crate::path::RelPath;
+use crate::source::Span;
+
+/// The globs of all steps, and what steps make: that is no source.
+#[derive(Default)]
+pub(super) struct Globs {
+    globs: Vec<(Pattern, Span)>,
+    seen: HashSet<(String, Span)>,
+    outputs: Vec<Output>,
+    known: HashSet<String>,
+}
+
+impl Globs {
+    /// Takes in the steps of `graph`.
+    pub(super) fn add(&mut self, graph: &StepGraph) {
+        for instance in &graph.instances {
+            let patterns = instance.plan.sources.iter().flat_map(|all| &all.patterns);
+            for (pattern, span) in patterns.zip(&instance.pattern_spans) {
+                if self.seen.insert((pattern.text().to_owned(), *span)) {
+                    self.globs.push((pattern.clone(), *span));
+                }
+            }
+            for output in instance
+                .plan
+                .outputs
+                .iter()
+                .filter(|output| !output.negated)
+            {
+                if self.known.insert(format!("{output:?}")) {
+                    self.outputs.push(output.clone());
+                }
+            }
+        }
+    }
+
+    /// Those that match no file below `root`. Where a folder cannot be read nothing is known.
+    pub(super) fn unmatched(&self, root: &Path, ignore: &[String]) -> Vec<ExpandError> {
+        let patterns: Vec<Pattern> = self
+            .globs
+            .iter()
+            .map(|(pattern, _)| pattern.clone())
+            .collect();
+        let Ok(ignore) = Ignore::new(ignore) else {
+            return Vec::new();
+        };
+        let Ok(files) = list(root, &patterns, &ignore, Want::Files) else {
+            return Vec::new();
+        };
+        let made = made(&self.outputs);
+        let sources: Vec<RelPath> = files
+            .into_iter()
+            .filter(|file| !made.matches(file))
+            .collect();
+        let unmatched = self
+            .globs
+            .iter()
+            .filter(|(pattern, _)| !matches_any(pattern, &sources));
+        unmatched
+            .map(|(pattern, span)| ExpandError::NoFile {
+                pattern: pattern.text().to_owned(),
+                span: *span,
+                help: self.help(pattern),
+            })
+            .collect()
+    }
+
+    fn help(&self, pattern: &Pattern) -> String {
+        let is_made = self.outputs.iter().any(|output| match &output.kind {
+            OutputKind::File(path) => pattern.matches(path),
+            OutputKind::Folder(path) => pattern.prefix().is_in(path),
+            OutputKind::Glob(other) => other.text() == pattern.text(),
+        });
+        match is_made {
+            true => "what a step makes is no source: name that step in `needs`".to_owned(),
+            false => "put its spelling right, or take it away".to_owned(),
+        }
+    }
+}
+
+fn made(outputs: &[Output]) -> PatternSet {
+    let mut set = PatternSet::new();
+    for output in outputs {
+        match &output.kind {
+            OutputKind::File(path) => set.insert_path(path),
+            OutputKind::Folder(path) => set.insert_folder(path),
+            OutputKind::Glob(pattern) => set.insert(pattern),
+        }
+    }
+    set
+}
+
+/// Whether one of `files`, which are sorted, matches.
+fn matches_any(pattern: &Pattern, files: &[RelPath]) -> bool {
+    let prefix = pattern.prefix().as_bytes();
+    let from = files.partition_point(|file| file.as_bytes() < prefix);
+    let below = files[from..].iter();
+    below
+        .take_while(|file| file.as_bytes().starts_with(prefix))
+        .any(|file| pattern.matches(file))
+}
