@@ -115,6 +115,7 @@ fn errors(file: &Value) -> BTreeSet<String> {
         dir: RelPath::root(),
         member: None,
         start: Span::new(0, 0),
+        own: None,
         is_root: true,
     };
     let lowered = lower(&parsed.document, place, None);

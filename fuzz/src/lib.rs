@@ -57,6 +57,7 @@ fn place(start: pipe::source::Span) -> Place {
         dir: RelPath::root(),
         member: None,
         start,
+        own: None,
         is_root: true,
     }
 }

@@ -123,6 +123,11 @@ pub fn instances(
                 return instances;
             }
         }
+        for error in &mut errors {
+            if let ExpandError::Undefined { span, help, .. } = error {
+                pipeline.name_extender(*span, help);
+            }
+        }
         // A mistake in a step is the same mistake in each of its instances.
         let follows = consequences(step, &errors);
         errors.retain(|error| !follows.contains(error) && !told.contains(error));

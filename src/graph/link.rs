@@ -9,12 +9,12 @@ use petgraph::graph::{DiGraph, NodeIndex};
 use super::clash::Askers;
 use super::made::{self, Makers, owned};
 use super::merge::merge;
-use super::partners::{Expanded, Sought};
+use super::partners::{Expanded, Sought, named, shared_cell};
 use super::select::Wanted;
 use super::together::Together;
 use super::{Edge, EdgeKind, GraphError, InstanceIx, StepGraph, clash, cycle, groups};
 use crate::expand::{
-    ExpandError, Facts, Instance, Output, Owned, Val, instances, listed_cell, literal_files,
+    ExpandError, Facts, Instance, Output, Owned, instances, listed_cell, literal_files,
 };
 use crate::model::{Pipeline, Reference, Step, Workspace, display_cell};
 use crate::source::{Span, Spanned};
@@ -368,10 +368,22 @@ impl<'a> Linker<'a> {
         instance: InstanceIx,
         reference: &Spanned<Reference>,
     ) -> Option<(usize, usize)> {
-        let own = &self.instances[instance].pipeline;
-        let name = reference.value.pipeline.as_ref().unwrap_or(own);
-        let found = self.find(name, &reference.value.name, reference.span);
-        found.map_err(|error| self.tell(reference.span, error)).ok()
+        let own = self
+            .workspace
+            .pipelines
+            .get(&self.instances[instance].pipeline)?;
+        self.find_from(own, reference)
+    }
+
+    /// The step that a reference in a file of the pipeline `own` means; an error is told.
+    fn find_from(&mut self, own: &Pipeline, wanted: &Spanned<Reference>) -> Option<(usize, usize)> {
+        let name = wanted.value.pipeline.as_ref();
+        let name = name.unwrap_or(&own.name.value);
+        let mut found = self.find(name, &wanted.value.name, wanted.span);
+        if let Err(GraphError::Unknown { help, .. }) = &mut found {
+            own.name_extender(wanted.span, help);
+        }
+        found.map_err(|error| self.tell(wanted.span, error)).ok()
     }
 
     fn find(&self, pipeline: &str, name: &str, span: Span) -> Result<(usize, usize), GraphError> {
@@ -631,11 +643,7 @@ impl<'a> Linker<'a> {
         for pipeline in self.pipelines.clone() {
             let steps = pipeline.steps.values();
             for reference in steps.flat_map(|step| step.needs.iter().chain(&step.after)) {
-                let name = reference.value.pipeline.as_ref();
-                let name = name.unwrap_or(&pipeline.name.value);
-                if let Err(error) = self.find(name, &reference.value.name, reference.span) {
-                    self.tell(reference.span, error);
-                }
+                self.find_from(pipeline, reference);
             }
         }
     }
@@ -727,36 +735,6 @@ fn chosen(instance: &Instance, choices: &[(String, String)]) -> bool {
         let mut of_axis = choices.iter().filter(|(other, _)| other == axis);
         of_axis.any(|choice| instance.fits(std::slice::from_ref(choice)))
     })
-}
-
-/// The values that a reference names.
-fn named(cell: &[(String, String)]) -> Vec<Sought> {
-    cell.iter()
-        .map(|(axis, label)| Sought::named(axis, label))
-        .collect()
-}
-
-/// What a partner must have: what the reference says, and `from`'s values on the axes that both
-/// have.
-fn shared_cell(from: &Instance, other: &Instance, reference: &Spanned<Reference>) -> Vec<Sought> {
-    let mut wanted = named(&reference.value.cell);
-    for axis in from.axes.iter().filter(|axis| other.axes.contains(axis)) {
-        let is_named = wanted.iter().any(|sought| sought.axis == *axis);
-        let (Some(value), false) = (from.cell.get(axis), is_named) else {
-            continue;
-        };
-        // A file is the same file from wherever it is named.
-        let are_paths = matches!(
-            (value, other.cell.get(axis)),
-            (Val::Path(_), Some(Val::Path(_)))
-        );
-        let label = from.labels.get(axis).map_or("", String::as_str);
-        wanted.push(match are_paths {
-            true => Sought::value(axis, value),
-            false => Sought::named(axis, label),
-        });
-    }
-    wanted
 }
 
 /// Which pipelines the references of each lead to.

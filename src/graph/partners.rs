@@ -7,6 +7,8 @@ use std::sync::Mutex;
 
 use super::InstanceIx;
 use crate::expand::{Instance, Val};
+use crate::model::Reference;
+use crate::source::Spanned;
 
 /// A value that an instance must have.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -109,4 +111,38 @@ impl Expanded {
         }
         table
     }
+}
+
+/// The values that a reference names.
+pub(super) fn named(cell: &[(String, String)]) -> Vec<Sought> {
+    cell.iter()
+        .map(|(axis, label)| Sought::named(axis, label))
+        .collect()
+}
+
+/// What a partner must have: what the reference says, and `from`'s values on the axes that both
+/// have.
+pub(super) fn shared_cell(
+    from: &Instance,
+    other: &Instance,
+    reference: &Spanned<Reference>,
+) -> Vec<Sought> {
+    let mut wanted = named(&reference.value.cell);
+    for axis in from.axes.iter().filter(|axis| other.axes.contains(axis)) {
+        let is_named = wanted.iter().any(|sought| sought.axis == *axis);
+        let (Some(value), false) = (from.cell.get(axis), is_named) else {
+            continue;
+        };
+        // A file is the same file from wherever it is named.
+        let are_paths = matches!(
+            (value, other.cell.get(axis)),
+            (Val::Path(_), Some(Val::Path(_)))
+        );
+        let label = from.labels.get(axis).map_or("", String::as_str);
+        wanted.push(match are_paths {
+            true => Sought::value(axis, value),
+            false => Sought::named(axis, label),
+        });
+    }
+    wanted
 }

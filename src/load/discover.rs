@@ -276,7 +276,11 @@ impl Loader {
             self.templates.incomplete = read.loses_names();
         }
         self.loaded.doubtful |= read.loses_names();
-        let base = self.base_of(Id::File(file.clone()), read.extends());
+        let extends = read.extends();
+        let own = extends
+            .is_some()
+            .then(|| source.span(0..source.text().len()));
+        let base = self.base_of(Id::File(file.clone()), extends);
         let inherited = &mut self.templates.inherited;
         let parsed = read.finish(base.as_base(), inherited, &self.loaded.sources);
         let lacks_base = matches!(base, Found::Unknown);
@@ -288,6 +292,7 @@ impl Loader {
             dir,
             member,
             start: source.span(0..0),
+            own,
             is_root,
         };
         self.documents.push(Document {

@@ -255,6 +255,7 @@ impl Loader {
             is_root: member.is_none(),
             member,
             start,
+            own: None,
         };
         self.documents.push(Document {
             document,

@@ -35,6 +35,8 @@ pub struct Place {
     pub member: Option<RelPath>,
     /// The start of the file.
     pub start: Span,
+    /// The whole file, where it extends another.
+    pub own: Option<Span>,
     /// Whether it is the root's `pipe.yaml`, which may have a `workspace:` key.
     pub is_root: bool,
 }
@@ -95,6 +97,7 @@ impl Lowering {
         let pipeline = Pipeline {
             name,
             file: place.file,
+            own: place.own,
             description: document
                 .description
                 .as_ref()

@@ -78,6 +78,8 @@ pub struct Pipeline {
     pub name: Spanned<String>,
     /// The file, workspace-relative.
     pub file: RelPath,
+    /// The whole file, where it extends another: what stands elsewhere is inherited.
+    pub own: Option<Span>,
     /// What `pipe list` shows.
     pub description: Option<String>,
     /// The folder that its paths are relative to.
@@ -102,6 +104,15 @@ impl Pipeline {
     /// The name of the profile that `requested` means here: itself, if this pipeline has it.
     pub fn effective_profile<'a>(&self, requested: Option<&'a str>) -> Option<&'a str> {
         requested.filter(|name| self.profiles.contains_key(*name))
+    }
+
+    /// Says at the end of `help` for a mistake at `span` that this pipeline has it, if the text is
+    /// one that others may extend too.
+    pub fn name_extender(&self, span: Span, help: &mut String) {
+        let is_inherited = |own: Span| span.start < own.start || own.end < span.end;
+        if self.own.is_some_and(is_inherited) {
+            help.push_str(&format!(" (in `{}`, which extends this)", self.name.value));
+        }
     }
 }
 
