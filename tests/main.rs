@@ -11,6 +11,7 @@
 //! | `kept_plans` | a plan from an earlier run is used only while it is still true |
 //! | `pages` | the examples of the documentation pass `pipe check` |
 //! | `quoting` | a real shell gets each value as the words that it is |
+//! | `random_graphs` | random workspaces, edited and run beside the naive oracle in `oracle/` |
 //! | `schema` | the files in `schema/` are those of the program, and hold for every pipeline file |
 //! | `mutations` | the schema and the program agree on thousands of changed files |
 //! | `architecture` | who may know whom |
@@ -28,8 +29,10 @@ mod examples;
 mod hostile;
 mod kept_plans;
 mod mutations;
+mod oracle;
 mod pages;
 mod quoting;
+mod random_graphs;
 mod run;
 mod schema;
 mod support;

@@ -14,7 +14,7 @@ use super::entry::{Entry, EntryPath, Kind};
 use super::journal::{Moved, Note, Place};
 use super::kept::{below, exists, hash_file, move_to, remove};
 use super::rebuilder::Cache;
-use super::tree::TreeError;
+use super::tree::{TreeError, pattern_set};
 use crate::path::RelPath;
 use crate::plan::{Output, OutputKind, PlanStep};
 use crate::sys::fs::{FsError, TEMP_PREFIX, rename_locked, unlock};
@@ -62,6 +62,7 @@ impl Cache {
             return Ok(aside);
         }
         let mut units = self.units(&aside.outputs)?;
+        units.extend(self.folders_for_files(&aside.known, &aside.outputs));
         units.retain(|path| !self.is_free(path));
         let ready = units.is_empty();
         let number =
@@ -325,6 +326,27 @@ impl Cache {
         units.sort_unstable();
         units.dedup_by(|path, before| path.is_in(before));
         Ok(units)
+    }
+
+    /// Folders where the last run made files that a glob matches: it matches no folders, and the
+    /// command would trip over them.
+    fn folders_for_files(&self, known: &[Entry], outputs: &[Output]) -> Vec<RelPath> {
+        let is_glob =
+            |output: &&Output| !output.negated && matches!(output.kind, OutputKind::Glob(_));
+        let globs = pattern_set(outputs.iter().filter(is_glob));
+        let negated = pattern_set(outputs.iter().filter(|output| output.negated));
+        let paths = known.iter().filter_map(|entry| match &entry.path {
+            EntryPath::In(path) if entry.kind != Kind::EmptyFolder => Some(path),
+            _ => None,
+        });
+        let is_folder = |path: &RelPath| {
+            let facts = path.under(&self.root).symlink_metadata();
+            facts.is_ok_and(|facts| facts.is_dir())
+        };
+        paths
+            .filter(|path| globs.matches(path) && !negated.matches(path) && is_folder(path))
+            .cloned()
+            .collect()
     }
 
     /// Removes folders in output folders that hold nothing any more, where files were moved one by one.

@@ -2,7 +2,7 @@
 //! and verified, strangers are taken out of the way, then everything is renamed into place. No
 //! link is followed. Knows no record.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ffi::OsStr;
 use std::io::ErrorKind;
 use std::os::unix::ffi::OsStrExt;
@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::beneath::Folder;
 use super::entry::{Entry, EntryPath, Identity, Kind};
-use super::kept::{exists, prune, told};
+use super::kept::{below, exists, prune, told};
 use super::rebuilder::Cache;
 use super::restore::RestoreError;
 use super::result::{Bytes, Content, Stored};
@@ -26,14 +26,15 @@ use crate::sys::fs::{
 static COUNT: AtomicU64 = AtomicU64::new(0);
 
 impl Cache {
-    /// Makes what the outputs of `step` cover, which is `here`, the same as `wanted`. What was made,
-    /// and the words to tell of strangers with.
+    /// Makes what the outputs of `step` cover, which is `here`, the same as `wanted`; files that are
+    /// `in_the_way` go too. What was made, and the words to tell of strangers with.
     pub(super) fn bring(
         &self,
         store: &Store,
         step: &PlanStep,
         wanted: &[Stored],
         here: &[Entry],
+        in_the_way: BTreeSet<RelPath>,
     ) -> Result<(Vec<Entry>, Vec<String>), RestoreError> {
         let mut here: BTreeMap<&RelPath, &Entry> = here.iter().filter_map(inside).collect();
         let intact: Vec<Option<&Entry>> = wanted
@@ -48,7 +49,9 @@ impl Cache {
         for (wanted, _) in pairs().filter(|(_, intact)| intact.is_none()) {
             self.stage(store, wanted, &mut staging)?;
         }
-        let notes = self.clear_away(step, here.into_keys().cloned())?;
+        let strangers = here.into_keys().cloned().chain(in_the_way);
+        let strangers: BTreeSet<RelPath> = strangers.collect();
+        let notes = self.clear_away(step, strangers.into_iter())?;
         let entries = pairs().map(|(wanted, intact)| match intact {
             Some(entry) => Ok((*entry).clone()),
             None => self.place_output(wanted, &staging),
@@ -101,6 +104,20 @@ impl Cache {
                 identity: Identity::default(),
             },
         })
+    }
+
+    /// What lies in folders that stand in the place of files.
+    pub(super) fn in_the_place_of(&self, wanted: &[Stored]) -> BTreeSet<RelPath> {
+        let files = wanted
+            .iter()
+            .filter(|wanted| wanted.kind != Kind::EmptyFolder);
+        let found = files.flat_map(|wanted| {
+            let place = wanted.path.under(&self.root);
+            let is_folder = place.symlink_metadata().is_ok_and(|facts| facts.is_dir());
+            let below = is_folder.then(|| below(&wanted.path, &place));
+            below.into_iter().flatten()
+        });
+        found.map(|(path, _)| path).collect()
     }
 
     /// Takes strangers out of output folders: what some record knows is removed, all else kept.
@@ -159,12 +176,13 @@ impl Drop for Staging {
     }
 }
 
-/// Gives a file that waits its name. Over what is there, be it a link or an empty folder.
+/// Gives a file that waits its name. Over what is there, be it a link or a folder without files.
 fn place_file(folder: &Folder, name: &[u8], staged: &Path, exec: bool) -> Result<(), FsError> {
     let target = folder.at(name);
     let moved = match rename(staged, &target) {
         Err(error) if error.source.kind() == ErrorKind::IsADirectory => {
-            remove_dir(&target).and_then(|()| rename(staged, &target))
+            prune(&target);
+            rename(staged, &target)
         }
         result => result,
     };
@@ -185,7 +203,7 @@ fn place_link(folder: &Folder, name: &[u8], content: &Content) -> Result<(), FsE
     let waiting = folder.at(format!("{TEMP_PREFIX}{}-{count}", std::process::id()).as_bytes());
     let target = folder.at(name);
     if target.symlink_metadata().is_ok_and(|facts| facts.is_dir()) {
-        remove_dir(&target).map_err(|error| folder.told(name, error))?;
+        prune(&target);
     }
     symlink(&link_text(text), &waiting)
         .and_then(|()| rename(&waiting, &target))

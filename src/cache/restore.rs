@@ -192,10 +192,11 @@ impl Cache {
             EntryPath::In(path) if !wanted.contains(path) => Some(path),
             _ => None,
         });
-        if self.is_in_the_way(strangers) {
+        let in_the_way = self.in_the_place_of(&record.outputs);
+        if self.is_in_the_way(strangers.chain(&in_the_way)) {
             return Ok(None);
         }
-        let (entries, mut notes) = self.bring(store, step, &record.outputs, &here)?;
+        let (entries, mut notes) = self.bring(store, step, &record.outputs, &here, in_the_way)?;
         let log = record.log.as_ref().and_then(|log| {
             let written = self.restore_log(store, &step.identity(), log);
             written

@@ -607,7 +607,7 @@ impl Visitor for Search<'_> {
 }
 
 /// What the outputs cover, whatever their flags.
-fn pattern_set<'a>(outputs: impl Iterator<Item = &'a Output>) -> PatternSet {
+pub(super) fn pattern_set<'a>(outputs: impl Iterator<Item = &'a Output>) -> PatternSet {
     let mut set = PatternSet::new();
     for output in outputs {
         match &output.kind {
