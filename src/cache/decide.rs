@@ -118,7 +118,7 @@ impl Cache {
         // Every workspace that knows the key has the same field list under it.
         let from_store = || {
             let store = self.store.as_ref()?;
-            let record = store.results().get(key, self.root_bytes()).ok()??;
+            let record = store.results().peek(key, self.root_bytes()).ok()??;
             let fields = Bytes(store.bytes(&record.fields).ok()?);
             Some(Listed {
                 fields,

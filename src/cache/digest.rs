@@ -22,6 +22,12 @@ impl Digest {
             .to_owned()
     }
 
+    /// The digest that has these 64 hexadecimal digits.
+    pub fn from_hex(text: &str) -> Option<Self> {
+        let digest = blake3::Hash::from_hex(text).ok()?;
+        Some(Self(*digest.as_bytes()))
+    }
+
     /// The first twelve hexadecimal digits, for people.
     pub fn short(&self) -> String {
         self.hex()[..12].to_owned()

@@ -26,6 +26,10 @@ impl ActionCache for MemoryStore {
         Ok(record.filter(|record| record.bound_to.as_ref().is_none_or(|to| to.0 == root)))
     }
 
+    fn peek(&self, key: ActionKey, root: &[u8]) -> Result<Option<Record>, StoreError> {
+        ActionCache::get(self, key, root)
+    }
+
     fn bound_to(&self, _key: ActionKey) -> Vec<PathBuf> {
         Vec::new()
     }
@@ -50,15 +54,19 @@ impl ActionCache for MemoryStore {
         Ok(())
     }
 
-    fn forget(&self, key: ActionKey) -> Result<(), StoreError> {
-        self.records.lock().unwrap().remove(&key);
-        Ok(())
+    fn forget(&self, key: ActionKey) -> Result<bool, FsError> {
+        Ok(self.records.lock().unwrap().remove(&key).is_some())
     }
 }
 
 impl ContentStore for MemoryStore {
     fn has(&self, digest: Digest, _size: u64) -> bool {
         self.blobs.lock().unwrap().contains_key(&digest)
+    }
+
+    fn renew(&self, digest: Digest, size: u64) -> Result<(), StoreError> {
+        let there = self.has(digest, size);
+        there.then_some(()).ok_or(StoreError::Missing(digest))
     }
 
     fn put(&self, digest: Digest, size: u64, from: &mut dyn Read) -> Result<(), StoreError> {

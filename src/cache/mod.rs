@@ -27,8 +27,9 @@
 //! not) → `restore` (with `place`) or, around the command, `aside`, `discover` (with `depfile`) and
 //! `capture` (with `share`). On disk: `state` and `fields` are what is remembered here, `journal` and
 //! `recover` what is out of its place, `probes` what tools said, `result`, `sets`, `store`, `local` and
-//! `logs` what is shared; `frames`, `beneath`, `kept` and `scan` are what these are made of. `tree` and
-//! `stat` are what is known of files.
+//! `logs` what is shared; `frames`, `beneath`, `kept` and `scan` are what these are made of. `shelves` says
+//! where things lie in the store and `lease` who uses it; `upkeep`, with `stock`, `collect` and `verify`,
+//! keeps it in order. `tree` and `stat` are what is known of files.
 //!
 //! This room knows plan's step types, `glob`, `sys`; it knows no process, no event sink and no
 //! terminal. All methods of [`Cache`] may be called from many threads at once.
@@ -38,6 +39,7 @@ mod aside;
 mod beneath;
 mod capture;
 mod clean;
+mod collect;
 mod decide;
 mod depfile;
 mod diff;
@@ -49,6 +51,7 @@ mod fields;
 mod frames;
 mod journal;
 mod kept;
+mod lease;
 mod local;
 mod logs;
 mod made;
@@ -66,23 +69,29 @@ mod result;
 mod scan;
 mod sets;
 mod share;
+mod shelves;
 mod stat;
 mod state;
+mod stock;
 mod store;
 #[cfg(test)]
 mod tests;
 mod tree;
+mod upkeep;
+mod verify;
 mod wording;
 
 pub use action::{Action, ActionKey, BASE_ENV, Printed};
 pub use aside::Aside;
 pub use capture::{CaptureError, not_made};
 pub use clean::Cleaned;
+pub use collect::Collected;
 pub use depfile::{Depfile, DepfileError};
 pub use digest::{Digest, Hasher};
 pub use discover::{DiscoverError, Discovered};
 pub use encode::Field;
 pub use entry::{Entry, EntryPath, Identity, Kind};
+pub use local::{Limits, StoreAt};
 pub use made::{Made, PrepareError, Prepared, Ran, Upstream};
 pub use miss::{FileState, MissReason, OutputChange, Variable};
 pub use probes::{Probe, ProbeKey};
@@ -90,3 +99,5 @@ pub use rebuilder::{Cache, CacheError, CacheOptions};
 pub use result::Origin;
 pub use state::{Ended, LastRun, Latest};
 pub use tree::{Seq, SourceSet, Tick, Tree, TreeError, margin};
+pub use upkeep::{Stats, Upkeep};
+pub use verify::Verified;

@@ -6,13 +6,15 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+use super::action::ActionKey;
 use super::entry::EntryPath;
 use super::fields::Fields;
 use super::journal::Bench;
-use super::local::{CACHEDIR_TAG, LocalStore};
+use super::local::{LocalStore, StoreAt};
 use super::made::Prepared;
 use super::makers::Makers;
 use super::probes::Probes;
+use super::shelves::CACHEDIR_TAG;
 use super::state::{self, LastRun, State};
 use super::store::Store;
 use super::tree::Tree;
@@ -29,8 +31,8 @@ pub struct CacheOptions {
     pub root: PathBuf,
     /// `.pipe` in it.
     pub state_dir: PathBuf,
-    /// The store's folder; `None` under `--no-cache`.
-    pub store: Option<PathBuf>,
+    /// The store; `None` under `--no-cache`.
+    pub store: Option<StoreAt>,
     /// Names and patterns that globs skip.
     pub ignore: Vec<String>,
     /// The run's id.
@@ -98,7 +100,7 @@ impl Cache {
             Ignore::new(&ignore)?,
             plan.owned.iter().flat_map(|owned| &owned.outputs),
         );
-        let (store, trouble) = match store.as_deref().map(LocalStore::open) {
+        let (store, trouble) = match store.as_ref().map(LocalStore::open) {
             Some(Ok(store)) => (Some(Store::new(store)), None),
             Some(Err(trouble)) => (None, Some(trouble)),
             None => (None, None),
@@ -142,19 +144,31 @@ impl Cache {
         self.state.last(identity)
     }
 
-    /// Forgets a step: what is remembered of it, and all results under its last key.
-    pub fn forget(&self, identity: &str) -> Vec<String> {
-        let key = self.state.last(identity).and_then(|last| last.key);
+    /// Forgets a step: what is remembered of it, and all results under its last key. Says whether
+    /// anything was.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be changed.
+    pub fn forget(&self, identity: &str) -> Result<bool, FsError> {
+        let last = self.state.last(identity);
         self.state.forget(identity);
-        let store = self.store.as_ref().zip(key);
-        let failed = store.and_then(|(store, key)| {
-            store
-                .results()
-                .forget(key)
-                .err()
-                .map(|error| error.to_string())
-        });
-        failed.into_iter().collect()
+        match last.as_ref().and_then(|last| last.key) {
+            Some(key) => self.forget_key(key).map(|_| true),
+            None => Ok(last.is_some()),
+        }
+    }
+
+    /// Forgets all results under a key, in the store only. Says whether there were any.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be changed.
+    pub fn forget_key(&self, key: ActionKey) -> Result<bool, FsError> {
+        let Some(store) = &self.store else {
+            return Ok(false);
+        };
+        store.results().forget(key)
     }
 
     /// The inputs that changed since `prepared` was made. Of sources any change of identity counts:

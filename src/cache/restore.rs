@@ -97,7 +97,7 @@ impl Cache {
         let usable = step.cache == CacheMode::Shared && self.read_store;
         let store = self.store.as_ref().filter(|_| usable)?;
         let is_whole = |key: &ActionKey| {
-            let record = store.results().get(*key, self.root_bytes());
+            let record = store.results().peek(*key, self.root_bytes());
             record.ok().flatten().is_some_and(|record| {
                 let mut blobs = record.blobs();
                 blobs.all(|(digest, size)| store.contents().has(digest, size))
@@ -177,6 +177,12 @@ impl Cache {
         let Some(record) = store.results().get(prepared.key, self.root_bytes())? else {
             return Ok(None);
         };
+        for (digest, size) in record.blobs() {
+            match store.contents().renew(digest, size) {
+                Err(StoreError::Missing(_)) => return Ok(None),
+                result => result?,
+            }
+        }
         let here = self.tree.outputs(&step.outputs, since)?;
         let files = record.outputs.iter();
         let files = files.filter(|output| output.kind != Kind::EmptyFolder);

@@ -145,7 +145,7 @@ impl Contents<'_> {
         place: &Path,
     ) -> Result<Content, StoreError> {
         let (digest, size) = (entry.digest, entry.identity.size);
-        if self.store.contents().has(digest, size) {
+        if self.store.contents().renew(digest, size).is_ok() {
             // Looked through all the same: is the workspace's path in it?
             io::copy(from, &mut io::sink()).map_err(|error| FsError::new("read", place, error))?;
         } else {

@@ -33,8 +33,11 @@ pub(super) enum StoreError {
 
 /// Results by key.
 pub(super) trait ActionCache: Send + Sync {
-    /// The result under `key` that is good in the workspace at `root`.
+    /// The result under `key` that is good in the workspace at `root`; it counts as used now.
     fn get(&self, key: ActionKey, root: &[u8]) -> Result<Option<Record>, StoreError>;
+
+    /// The same for those who only look.
+    fn peek(&self, key: ActionKey, root: &[u8]) -> Result<Option<Record>, StoreError>;
 
     /// The workspaces that results under `key` are bound to.
     fn bound_to(&self, key: ActionKey) -> Vec<PathBuf>;
@@ -48,14 +51,17 @@ pub(super) trait ActionCache: Send + Sync {
     /// Makes `set` the newest of them.
     fn put_set(&self, weak: ActionKey, set: &PathSet) -> Result<(), StoreError>;
 
-    /// Removes all results under `key`.
-    fn forget(&self, key: ActionKey) -> Result<(), StoreError>;
+    /// Removes all results under `key`; says whether there were any.
+    fn forget(&self, key: ActionKey) -> Result<bool, FsError>;
 }
 
 /// Contents by digest.
 pub(super) trait ContentStore: Send + Sync {
     /// Whether it is there, by name and size alone.
     fn has(&self, digest: Digest, size: u64) -> bool;
+
+    /// Makes it count as used now.
+    fn renew(&self, digest: Digest, size: u64) -> Result<(), StoreError>;
 
     /// Stores all that `from` holds, if that is `digest`.
     fn put(&self, digest: Digest, size: u64, from: &mut dyn Read) -> Result<(), StoreError>;

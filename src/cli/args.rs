@@ -68,6 +68,8 @@ enum Typed {
     Log(LogArgs),
     /// Remove outputs (only what records say the steps made)
     Clean(CleanArgs),
+    /// The store of results: figures, collection, verification
+    Cache(CacheArgs),
     /// Write a first pipeline file for what is in the folder
     Init(InitArgs),
     /// The JSON Schema of pipeline files
@@ -92,6 +94,7 @@ pub(crate) enum Command {
     Graph(GraphArgs),
     Log(LogArgs),
     Clean(CleanArgs),
+    Cache(CacheArgs),
     Init(InitArgs),
     Schema(SchemaArgs),
     Completions(CompletionsArgs),
@@ -292,6 +295,60 @@ pub(crate) struct CleanArgs {
     pub(crate) dry_run: bool,
 }
 
+/// `pipe cache`.
+#[derive(ClapArgs, Clone, Debug)]
+pub(crate) struct CacheArgs {
+    #[command(subcommand)]
+    pub(crate) command: CacheCommand,
+    /// Another store
+    #[arg(long, value_name = "DIR", global = true)]
+    pub(crate) cache_dir: Option<PathBuf>,
+}
+
+/// What can be done with a store.
+#[derive(Subcommand, Clone, Debug)]
+pub(crate) enum CacheCommand {
+    /// How much is in it
+    Stats {
+        /// A JSON document instead of text
+        #[arg(long)]
+        json: bool,
+    },
+    /// Remove what was not used for longest, but nothing that a run uses
+    Gc {
+        /// The space that may be taken, such as 10G; beats `workspace.cache.max_size`
+        #[arg(long, value_name = "SIZE")]
+        max_size: Option<String>,
+        /// What nobody used for so long goes, such as 30d; beats `workspace.cache.max_age`
+        #[arg(long, value_name = "TIME")]
+        max_age: Option<String>,
+        /// A JSON document instead of text
+        #[arg(long)]
+        json: bool,
+    },
+    /// Read everything and move what is damaged to quarantine; exit 1 if something was
+    Verify {
+        /// A JSON document instead of text
+        #[arg(long)]
+        json: bool,
+    },
+    /// Empty it
+    Clear,
+    /// Forget the results of steps, here and in the store, so that they run next time
+    Forget(ForgetArgs),
+}
+
+/// `pipe cache forget`.
+#[derive(ClapArgs, Clone, Debug)]
+pub(crate) struct ForgetArgs {
+    /// The steps
+    #[arg(value_name = "REF", required = true)]
+    pub(crate) references: Vec<String>,
+    /// The profile
+    #[arg(short, long, value_name = "P")]
+    pub(crate) profile: Option<String>,
+}
+
 /// `pipe init`.
 #[derive(ClapArgs, Clone, Debug, Default)]
 pub(crate) struct InitArgs {
@@ -357,6 +414,7 @@ impl Args {
             Typed::Graph(args) => Command::Graph(args),
             Typed::Log(args) => Command::Log(args),
             Typed::Clean(args) => Command::Clean(args),
+            Typed::Cache(args) => Command::Cache(args),
             Typed::Init(args) => Command::Init(args),
             Typed::Schema(args) => Command::Schema(args),
             Typed::Completions(args) => Command::Completions(args),

@@ -1,13 +1,14 @@
 //! `pipe clean`: removes outputs, only what records say that the steps made.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use super::args::{CleanArgs, Selection};
 use super::exit::{Exit, refuse};
 use super::options::Surroundings;
 use super::output;
 use super::session::Session;
-use crate::sys;
+use crate::sys::lock::Lock;
 
 pub(super) fn clean(around: &Surroundings, args: &CleanArgs) -> Exit {
     let mut session = match Session::survey(around) {
@@ -19,13 +20,11 @@ pub(super) fn clean(around: &Surroundings, args: &CleanArgs) -> Exit {
         output::err("nothing to remove: nothing was made here\n");
         return Exit::Good;
     }
-    let _lock = match sys::lock::Lock::acquire(&state.join("lock"), true, |_| {
-        output::err("waiting for a pipe run in this workspace\n");
-    }) {
+    let _lock = match lock(&state) {
         Ok(lock) => lock,
-        Err(error) => return refuse(&error.to_string()),
+        Err(exit) => return exit,
     };
-    let identities = match identities(&mut session, args) {
+    let identities = match identities(&mut session, &args.references) {
         Ok(identities) => identities,
         Err(exit) => return exit,
     };
@@ -62,9 +61,18 @@ pub(super) fn clean(around: &Surroundings, args: &CleanArgs) -> Exit {
     Exit::Good
 }
 
+/// Waits for the workspace.
+pub(super) fn lock(state: &Path) -> Result<Lock, Exit> {
+    let waiting = |_| output::err("waiting for a pipe run in this workspace\n");
+    Lock::acquire(&state.join("lock"), true, waiting).map_err(|error| refuse(&error.to_string()))
+}
+
 /// Under which names `.pipe` remembers the steps: under no profile and under each.
-fn identities(session: &mut Session, args: &CleanArgs) -> Result<BTreeSet<String>, Exit> {
-    if args.references.is_empty() {
+pub(super) fn identities(
+    session: &mut Session,
+    references: &[String],
+) -> Result<BTreeSet<String>, Exit> {
+    if references.is_empty() {
         return Ok(session
             .cache(&crate::plan::Plan::default())?
             .identities()
@@ -75,7 +83,7 @@ fn identities(session: &mut Session, args: &CleanArgs) -> Result<BTreeSet<String
     let mut identities = BTreeSet::new();
     for profile in std::iter::once(None).chain(profiles.into_iter().map(Some)) {
         let selection = Selection {
-            words: args.references.clone(),
+            words: references.to_vec(),
             profile,
             ..Selection::default()
         };

@@ -10,7 +10,7 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
@@ -25,7 +25,7 @@ use crate::plan::Plan;
 use crate::sys;
 
 /// The format's name; another one is a miss.
-const MAGIC: &[u8] = b"pipe-plan 2\n";
+const MAGIC: &[u8] = b"pipe-plan 3\n";
 /// So many plans are kept.
 const KEPT: usize = 8;
 
@@ -39,6 +39,9 @@ struct Kept {
     jobs: Option<usize>,
     keep_going: bool,
     store: Option<PathBuf>,
+    max_size: Option<u64>,
+    max_age: Option<Duration>,
+    durable: bool,
     ignore: Vec<String>,
     plan: Plan,
 }
@@ -97,6 +100,9 @@ pub(super) fn find(around: &Surroundings, args: &RunArgs) -> Option<Found> {
         jobs: kept.jobs,
         keep_going: kept.keep_going,
         store: kept.store,
+        max_size: kept.max_size,
+        max_age: kept.max_age,
+        durable: kept.durable,
         ..Settings::default()
     };
     let planned = Planned {
@@ -175,6 +181,9 @@ fn kept(session: &Session, planned: &Planned, started: SystemTime) -> Option<Kep
         jobs: settings.jobs,
         keep_going: settings.keep_going,
         store: settings.store.clone(),
+        max_size: settings.max_size,
+        max_age: settings.max_age,
+        durable: settings.durable,
         ignore: settings.ignore.clone(),
         plan: planned.plan.clone(),
     })

@@ -4,11 +4,13 @@
 //! `session` the workspace as loaded; each command is a small file.
 
 mod args;
+mod cache;
 mod check;
 mod clean;
 mod compiled;
 mod diagnose;
 mod exit;
+mod forget;
 mod globs;
 mod graph;
 mod import;
@@ -61,6 +63,7 @@ pub fn main(words: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Graph(args) => graph::graph(&around, &args),
         Command::Log(args) => log::log(&around, &args),
         Command::Clean(args) => clean::clean(&around, &args),
+        Command::Cache(args) => cache::cache(&around, &args),
         Command::Init(args) => init::init(&around, &args),
         Command::Schema(args) => schema::schema(&args),
         Command::Completions(args) => packaging::completions(&args),

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::args::{Output, Place, RunArgs, Selection, StoreArgs, When};
+use crate::cache::{Limits, StoreAt};
 use crate::graph::{Request, Scope};
 use crate::model::Settings;
 use crate::report;
@@ -193,23 +194,44 @@ fn assignment(word: &str) -> Option<(String, String)> {
     fits.then(|| (name.to_owned(), value.to_owned()))
 }
 
-/// The folder of the store; `None` under `--no-cache`, or where there is no place for it.
+/// The store; `None` under `--no-cache`, or where there is no place for it.
 pub(super) fn store(
     around: &Surroundings,
     args: &StoreArgs,
     settings: &Settings,
     root: &std::path::Path,
+) -> Option<StoreAt> {
+    let dir = store_dir(around, args.cache_dir.as_deref(), settings, root);
+    let dir = dir.filter(|_| !args.no_cache)?;
+    let usual = Limits::default();
+    Some(StoreAt {
+        limits: Limits {
+            max_size: settings.max_size.unwrap_or(usual.max_size),
+            max_age: settings.max_age.unwrap_or(usual.max_age),
+        },
+        durable: settings.durable,
+        dir,
+    })
+}
+
+/// The folder of the store as it is named for all workspaces of this call.
+pub(super) fn named_store_dir(around: &Surroundings, typed: Option<&Path>) -> Option<PathBuf> {
+    let named = typed.map(|dir| around.folder.join(dir));
+    named.or_else(|| {
+        around
+            .var("PIPE_CACHE_DIR")
+            .map(|dir| around.folder.join(dir))
+    })
+}
+
+/// The folder of the store; `None` where there is no place for it.
+pub(super) fn store_dir(
+    around: &Surroundings,
+    typed: Option<&Path>,
+    settings: &Settings,
+    root: &Path,
 ) -> Option<PathBuf> {
-    if args.no_cache {
-        return None;
-    }
-    let typed = args.cache_dir.clone().map(|dir| around.folder.join(dir));
-    typed
-        .or_else(|| {
-            around
-                .var("PIPE_CACHE_DIR")
-                .map(|dir| around.folder.join(dir))
-        })
+    named_store_dir(around, typed)
         .or_else(|| settings.store.as_ref().map(|dir| root.join(dir)))
         .or_else(|| {
             around

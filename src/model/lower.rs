@@ -10,6 +10,7 @@ use indexmap::IndexMap;
 use super::error::{Complaint, ModelError};
 use super::name::NameKind;
 use super::pipeline::{Pipeline, Profile, Settings, Target, Vars};
+use super::quantity::{duration, size};
 use super::reference::Reference;
 use super::step::{EnvFileText, EnvMap, EnvText, Written};
 use crate::parse::{
@@ -191,6 +192,14 @@ impl Lowering {
             store: cache
                 .and_then(|cache| cache.dir.as_ref())
                 .map(|dir| PathBuf::from(&dir.value.text)),
+            max_size: self.read(cache.and_then(|cache| cache.max_size.as_ref()), size),
+            max_age: self.read(cache.and_then(|cache| cache.max_age.as_ref()), duration),
+            durable: self
+                .read(
+                    cache.and_then(|cache| cache.durability.as_ref()),
+                    durability,
+                )
+                .unwrap_or_default(),
             salt: cache
                 .and_then(|cache| cache.salt.as_ref())
                 .map(|salt| salt.value.text.clone()),
@@ -369,6 +378,17 @@ impl Lowering {
         read(&text.value.text)
             .map_err(|Complaint { message, help }| self.bad_value(message, text.span, help))
             .ok()
+    }
+}
+
+/// `fsync`, the one word of `durability`: whether it is there.
+fn durability(text: &str) -> Result<bool, Complaint> {
+    match text {
+        "fsync" => Ok(true),
+        _ => Err(Complaint::new(
+            format!("`{text}` is no durability"),
+            "write `fsync`, or leave the key out: what a power cut spoils is noticed, and made again",
+        )),
     }
 }
 

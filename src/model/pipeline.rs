@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use indexmap::IndexMap;
 
@@ -63,6 +64,12 @@ pub struct Settings {
     pub keep_going: bool,
     /// `cache.dir`: where the store is.
     pub store: Option<PathBuf>,
+    /// `cache.max_size`, in bytes.
+    pub max_size: Option<u64>,
+    /// `cache.max_age`.
+    pub max_age: Option<Duration>,
+    /// `cache.durability` is `fsync`.
+    pub durable: bool,
     /// `cache.salt`.
     pub salt: Option<String>,
     /// Environment of every step.

@@ -151,8 +151,15 @@ document! {
     pub struct WorkspaceCacheDoc("`workspace.cache`") {
         /// The store's folder. Default: `$XDG_CACHE_HOME/pipe` or `~/.cache/pipe`.
         dir: Text,
+        /// How large the store may grow. Default: 20GiB.
+        max_size: Text,
+        /// How long what nobody uses is kept. Default: 30d.
+        max_age: Text,
         /// Text that is part of every key: changing it makes all results so far unknown.
         salt: Text,
+        /// `fsync` waits until every result is on the disk itself. Without it what a power cut
+        /// spoils is noticed, and made again.
+        durability: Text,
     }
 }
 

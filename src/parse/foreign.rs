@@ -1,5 +1,4 @@
-//! Words that are not keys here: other tools' words for something that exists, words of the
-//! language that this version does not have yet, and misspelt ones.
+//! Words that are not keys here: other tools' words for something that exists, and misspelt ones.
 //!
 //! It knows words, not where they were found.
 
@@ -36,9 +35,6 @@ const FOREIGN: &[(&str, &str)] = &[
     ("working-directory", "dir"),
 ];
 
-/// Words of the language that this version does not have yet.
-const LATER: &[&str] = &["durability", "max_age", "max_size"];
-
 /// Longer words have no lookalikes, and comparing them costs.
 const MAX_WORD: usize = 40;
 /// A place with more keys than this is one of the large ones.
@@ -51,7 +47,6 @@ pub(super) fn help(word: &str, keys: &[&str]) -> Option<String> {
     }
     translated(word, keys)
         .or_else(|| elsewhere(word, keys))
-        .or_else(|| later(word))
         .or_else(|| similar(word, keys))
         .or_else(|| Some(listed(keys)))
 }
@@ -75,12 +70,6 @@ fn elsewhere(word: &str, keys: &[&str]) -> Option<String> {
     ];
     let (place, _) = places.into_iter().find(|(_, keys)| keys.contains(&word))?;
     Some(format!("`{word}` is a key of {place}"))
-}
-
-fn later(word: &str) -> Option<String> {
-    let known = LATER.contains(&word);
-    known
-        .then(|| format!("`{word}` is part of the language, but this version does not have it yet"))
 }
 
 fn similar(word: &str, keys: &[&str]) -> Option<String> {
@@ -125,7 +114,6 @@ mod tests {
             step("profile").as_deref(),
             Some("`profile` is a key of a target")
         );
-        assert!(step("max_age").is_some_and(|help| help.contains("does not have it yet")));
         assert!(step("timeout-minutes").is_some_and(|help| help.contains("`timeout: 10m`")));
         assert_eq!(
             help("jobs", PipelineDoc::KEYS).as_deref(),

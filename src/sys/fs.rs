@@ -240,6 +240,13 @@ pub fn create_dir_all(path: &Path) -> Result<(), FsError> {
     fs::create_dir_all(path).naming("create the folder", path)
 }
 
+/// Waits until the names in a folder are on the disk itself.
+pub fn sync_folder(folder: &Path) -> Result<(), FsError> {
+    File::open(folder)
+        .and_then(|folder| folder.sync_all())
+        .naming("write the folder", folder)
+}
+
 /// Gives `from` the name `to`, in one file system.
 pub fn rename(from: &Path, to: &Path) -> Result<(), FsError> {
     fs::rename(from, to).naming("move", from)
@@ -325,6 +332,17 @@ pub fn set_mode(path: &Path, mode: u32) -> Result<(), FsError> {
 pub fn set_modified(path: &Path, time: SystemTime) -> Result<(), FsError> {
     let file = open_regular(path)?;
     file.set_modified(time).naming("set the time of", path)
+}
+
+/// Makes now the modification time of what stands at `path`, by the clock of its file system.
+pub fn touch(path: &Path) -> Result<(), FsError> {
+    use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT, utimensat};
+    let time = |tv_nsec| Timespec { tv_sec: 0, tv_nsec };
+    let times = Timestamps {
+        last_access: time(UTIME_OMIT),
+        last_modification: time(UTIME_NOW),
+    };
+    utimensat(CWD, path, &times, AtFlags::SYMLINK_NOFOLLOW).naming("set the time of", path)
 }
 
 /// Asks a file system for its own time: a small file that is written again and again.

@@ -3,14 +3,16 @@
 //! The lock is the kernel's (`flock`), not the file: it ends with its holder, however that ends,
 //! and no child inherits it. Knows nothing of what is locked.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read, Seek, Write};
-use std::path::Path;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
-use super::fs::FsError;
+use super::fs::{FsError, remove_file};
 
 /// A lock that is held until it is dropped.
 #[derive(Debug)]
@@ -50,14 +52,6 @@ impl Lock {
         let _told = tell(&mut file);
         Ok(Self { file })
     }
-
-    /// A lock that many may hold at once, while nobody holds it alone.
-    pub fn share(path: &Path) -> Result<Self, LockError> {
-        let file = open(path)?;
-        retry(|| flock(&file, FlockOperation::LockShared))
-            .map_err(|error| FsError::new("lock", path, error))?;
-        Ok(Self { file })
-    }
 }
 
 impl Drop for Lock {
@@ -66,6 +60,80 @@ impl Drop for Lock {
     fn drop(&mut self) {
         let _emptied = self.file.set_len(0);
         let _unlocked = flock(&self.file, FlockOperation::Unlock);
+    }
+}
+
+/// A lock whose file is there only while somebody holds it, or was killed while holding it: for
+/// things of which there are many. The time of the file is that of the claim.
+#[derive(Debug)]
+pub struct Claim {
+    path: PathBuf,
+    lock: Lock,
+}
+
+impl Claim {
+    /// Takes the claim at `path` if nobody has it.
+    ///
+    /// # Errors
+    ///
+    /// When somebody has it, or the file cannot be made.
+    pub fn take(path: &Path) -> Result<Self, LockError> {
+        Self::acquire(path, || Lock::acquire(path, false, |_| ()))
+    }
+
+    /// Takes it when it is free.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be made.
+    pub fn wait(path: &Path) -> Result<Self, LockError> {
+        Self::acquire(path, || Lock::acquire(path, true, |_| ()))
+    }
+
+    /// A lock on a file that its last holder has removed meanwhile is no claim.
+    fn acquire(path: &Path, lock: impl Fn() -> Result<Lock, LockError>) -> Result<Self, LockError> {
+        loop {
+            let lock = lock()?;
+            if lock.is_at(path) {
+                let path = path.to_path_buf();
+                return Ok(Self { path, lock });
+            }
+        }
+    }
+
+    /// Its file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// When it was taken, by the clock of the file system.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be looked at.
+    pub fn since(&self) -> Result<SystemTime, FsError> {
+        let facts = self.lock.file.metadata();
+        facts
+            .and_then(|facts| facts.modified())
+            .map_err(|error| FsError::new("look at", &self.path, error))
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        // A file that stays is taken over by whoever claims the same next.
+        let _removed = remove_file(&self.path);
+    }
+}
+
+impl Lock {
+    /// Whether what is locked is what stands at `path`.
+    fn is_at(&self, path: &Path) -> bool {
+        let same = |(one, other): (Metadata, Metadata)| {
+            (one.dev(), one.ino()) == (other.dev(), other.ino())
+        };
+        let facts = self.file.metadata().ok().zip(path.symlink_metadata().ok());
+        facts.is_some_and(same)
     }
 }
 
@@ -148,15 +216,29 @@ mod tests {
     }
 
     #[test]
-    fn many_may_share() {
+    fn a_claim_leaves_no_file_and_is_handed_on() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("lock");
-        let shared = [Lock::share(&path).unwrap(), Lock::share(&path).unwrap()];
-        assert!(matches!(
-            Lock::acquire(&path, false, |_| ()),
-            Err(LockError::Held(None))
-        ));
-        drop(shared);
-        Lock::acquire(&path, false, |_| ()).unwrap();
+        let path = folder.path().join("claim");
+        let first = Claim::take(&path).unwrap();
+        assert!(matches!(Claim::take(&path), Err(LockError::Held(Some(_)))));
+        std::thread::scope(|scope| {
+            let waiting: Vec<_> = (0..4)
+                .map(|_| scope.spawn(|| drop(Claim::wait(&path).unwrap())))
+                .collect();
+            drop(first);
+            waiting
+                .into_iter()
+                .for_each(|thread| thread.join().unwrap());
+        });
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn what_a_killed_holder_left_is_no_claim() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("claim");
+        std::fs::File::create(&path).unwrap();
+        let claim = Claim::take(&path).unwrap();
+        assert!(claim.since().is_ok());
     }
 }

@@ -116,7 +116,7 @@ impl Place {
         let options = CacheOptions {
             root: folder.path().to_path_buf(),
             state_dir: folder.path().join(".pipe"),
-            store: Some(store.path().join("pipe")),
+            store: Some(store.path().join("pipe").into()),
             ignore: Vec::new(),
             run: "r0".to_owned(),
             read_store: true,

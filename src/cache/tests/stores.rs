@@ -71,7 +71,7 @@ fn holds_results(store: &dyn ActionCache) {
 #[test]
 fn every_store_keeps_what_it_is_given() {
     let folder = tempfile::tempdir().unwrap();
-    let local = LocalStore::open(&folder.path().join("pipe")).unwrap();
+    let local = LocalStore::open(&folder.path().join("pipe").into()).unwrap();
     let memory = MemoryStore::default();
     holds_contents(&local);
     holds_contents(&memory);
@@ -83,7 +83,7 @@ fn every_store_keeps_what_it_is_given() {
 fn the_local_store_is_laid_out_as_told() {
     let folder = tempfile::tempdir().unwrap();
     let cache = folder.path().join("pipe");
-    let local = LocalStore::open(&cache).unwrap();
+    let local = LocalStore::open(&cache.clone().into()).unwrap();
     ContentStore::put(&local, Digest::of(b"text"), 4, &mut &b"text"[..]).unwrap();
     ActionCache::put(&local, &record(None), ROOT).unwrap();
     let hex = Digest::of(b"text").hex();
@@ -105,7 +105,7 @@ fn mode(path: &Path) -> u32 {
 #[test]
 fn a_bound_result_is_good_only_at_its_root() {
     let folder = tempfile::tempdir().unwrap();
-    let local = LocalStore::open(&folder.path().join("pipe")).unwrap();
+    let local = LocalStore::open(&folder.path().join("pipe").into()).unwrap();
     let (bound, free) = (record(Some(ROOT)), record(None));
     ActionCache::put(&local, &bound, ROOT).unwrap();
     assert_eq!(
@@ -128,9 +128,9 @@ fn a_bound_result_is_good_only_at_its_root() {
 fn a_store_that_others_may_write_to_is_not_used() {
     let folder = tempfile::tempdir().unwrap();
     let cache = folder.path().join("pipe");
-    drop(LocalStore::open(&cache).unwrap());
+    drop(LocalStore::open(&cache.clone().into()).unwrap());
     set_mode(&cache, 0o777).unwrap();
-    let said = LocalStore::open(&cache).err().unwrap();
+    let said = LocalStore::open(&cache.clone().into()).err().unwrap();
     assert!(
         said.contains("others may write") && said.contains("chmod go-w"),
         "{said}"
@@ -141,7 +141,7 @@ fn a_store_that_others_may_write_to_is_not_used() {
 fn damage_is_a_miss_and_goes_to_quarantine() {
     let folder = tempfile::tempdir().unwrap();
     let cache = folder.path().join("pipe");
-    let local = LocalStore::open(&cache).unwrap();
+    let local = LocalStore::open(&cache.clone().into()).unwrap();
     let digest = Digest::of(b"text");
     let hex = digest.hex();
     let blob = cache.join("v1/cas").join(&hex[..2]).join(&hex[2..]);
@@ -179,7 +179,7 @@ fn damage_is_a_miss_and_goes_to_quarantine() {
 fn damaged_records_are_a_miss_and_unknown_versions_are_left_alone() {
     let folder = tempfile::tempdir().unwrap();
     let cache = folder.path().join("pipe");
-    let local = LocalStore::open(&cache).unwrap();
+    let local = LocalStore::open(&cache.clone().into()).unwrap();
     let record = record(None);
     ActionCache::put(&local, &record, ROOT).unwrap();
     let hex = record.key.0.hex();

@@ -90,7 +90,7 @@ impl Workspace {
         let options = CacheOptions {
             state_dir: root.join(".pipe"),
             root,
-            store: Some(self.dir.path().join("store")),
+            store: Some(self.dir.path().join("store").into()),
             ignore: Vec::new(),
             run: self.options.run_id.clone(),
             read_store: !self.options.force,
