@@ -6,7 +6,6 @@ limits (`--assert`) are for reading: `check` and `list`. `plan` looks at every s
 """
 
 import argparse
-import json
 import os
 import re
 import shutil
@@ -14,7 +13,6 @@ import statistics
 import subprocess
 import sys
 import time
-from datetime import datetime, timezone
 from pathlib import Path
 
 import measure
@@ -129,12 +127,7 @@ def main():
     finally:
         shutil.rmtree(work, ignore_errors=True)
     if args.save:
-        report = {
-            "commit": measure.commit(), "date": datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
-            "machine": measure.machine(), "rounds": args.rounds, "summary": rows,
-        }
-        (HERE / "results").mkdir(exist_ok=True)
-        (HERE / "results" / f"{args.save}.json").write_text(json.dumps(report, indent=1) + "\n")
+        measure.save(args.save, measure.machine(), {"rounds": args.rounds, "summary": rows})
     if args.limit:
         seconds, mib = (float(part) for part in re.fullmatch(r"([\d.]+),([\d.]+)", args.limit).groups())
         reading = [row for row in rows if row["command"] in READING]

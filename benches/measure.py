@@ -233,6 +233,14 @@ def commit():
     return found.stdout.strip()
 
 
+def save(name, about, report):
+    """Writes `report` as benches/results/NAME.json, with the commit, the date and the machine."""
+    stamp = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    report = {"commit": commit(), "date": stamp, "machine": about, **report}
+    (HERE / "results").mkdir(exist_ok=True)
+    (HERE / "results" / f"{name}.json").write_text(json.dumps(report, indent=1) + "\n")
+
+
 def missed(limits, rows):
     """Lines for the limits that pipe does not hold."""
     ratios = {row["scenario"]: row["cpu_ratio"] for row in rows if row["tool"] == "pipe"}
@@ -288,14 +296,11 @@ def main():
     print(f"{tools[0].nodes} steps, {JOBS}, {args.rounds} rounds, load {about['load'][0]}; x: ratio to {BASE}")
     table(rows)
     if args.save:
-        report = {
-            "commit": commit(), "date": datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
-            "machine": about, "tools": {tool.name: tool.version() for tool in tools},
+        save(args.save, about, {
+            "tools": {tool.name: tool.version() for tool in tools},
             "steps": tools[0].nodes, "rounds": args.rounds, "jobs": JOBS,
             "summary": rows, "samples": results,
-        }
-        (HERE / "results").mkdir(exist_ok=True)
-        (HERE / "results" / f"{args.save}.json").write_text(json.dumps(report, indent=1) + "\n")
+        })
     if failures := missed(args.limits, rows):
         sys.exit("\n".join(failures))
 
