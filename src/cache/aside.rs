@@ -3,7 +3,7 @@
 //! All moves are renames. A folder that is an output as a whole moves as a whole. Knows the
 //! workspace and the state; no store.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::ErrorKind;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -30,6 +30,8 @@ pub struct Aside {
     moved: Vec<Moved>,
     /// What the last record said of these outputs.
     known: Vec<Entry>,
+    /// Of what was moved, the files that no record knows.
+    strangers: Vec<RelPath>,
 }
 
 impl Cache {
@@ -53,6 +55,7 @@ impl Cache {
             outputs,
             moved,
             known,
+            strangers: Vec::new(),
         };
         if step.outputs.is_empty() {
             return Ok(aside);
@@ -236,51 +239,65 @@ impl Cache {
             .collect()
     }
 
-    /// Removes what was set aside, after the step succeeded. What no record knows goes to
-    /// `.pipe/kept`; returned are the words to tell it with.
-    pub fn discard(&self, aside: Aside, step: &PlanStep) -> Vec<String> {
+    /// Notes that `made` is the step's new result, before it is remembered: a kill after that finds in
+    /// the journal what only the record before knew.
+    pub(super) fn taken(&self, aside: &mut Aside, made: &[Entry]) -> Result<(), FsError> {
+        let Some(number) = aside.number.filter(|_| !aside.moved.is_empty()) else {
+            return Ok(());
+        };
+        aside.strangers = self.strangers(&aside.moved, &aside.known, made)?;
+        let strangers = aside.strangers.clone();
+        self.write(&Note::Taken { number, strangers })
+    }
+
+    /// The files among what was moved that neither a record knows nor the command made again.
+    pub(super) fn strangers(
+        &self,
+        moved: &[Moved],
+        known: &[Entry],
+        made: &[Entry],
+    ) -> Result<Vec<RelPath>, FsError> {
+        let (known, made) = (by_path(known), by_path(made));
+        let is_ours = |path: &RelPath, file: &Path| {
+            let is_made = |entry: &&Entry| same_content(file, entry);
+            known.contains_key(path)
+                || made.get(path).is_some_and(is_made)
+                || self.state.known(path.as_bytes()).is_some()
+        };
+        let mut strangers = Vec::new();
+        for Moved { from, place } in moved {
+            let files = below(from, &self.place(place)?).into_iter();
+            let others = files.filter(|(path, file)| !is_ours(path, file));
+            strangers.extend(others.map(|(path, _)| path));
+        }
+        Ok(strangers)
+    }
+
+    /// Removes what was set aside, after the step's result was remembered. What no record knows goes
+    /// to `.pipe/kept`; returned are the words to tell it with.
+    pub fn discard(&self, aside: Aside) -> Vec<String> {
         let Some(number) = aside.number else {
             return Vec::new();
         };
-        if aside.moved.is_empty() {
-            let ended = self.with_bench(|bench| bench.end(number)).err();
-            return ended.iter().map(in_full).collect();
-        }
-        let made = self
-            .state
-            .last(&step.identity())
-            .map(|last| last.outputs)
-            .unwrap_or_default();
-        match self.settle(
-            number,
-            &aside.moved,
-            &by_path(&made),
-            &by_path(&aside.known),
-        ) {
+        match self.settle(number, &aside.moved, &aside.strangers) {
             Ok(kept) => super::kept::told(&kept),
             Err(error) => vec![in_full(&error)],
         }
     }
 
-    /// Removes what was set aside; the files that were kept, and where they are now.
+    /// Removes what was set aside but for strangers; which these are, and where they are now.
     pub(super) fn settle(
         &self,
         number: u64,
         moved: &[Moved],
-        made: &ByPath<'_>,
-        known: &ByPath<'_>,
+        strangers: &[RelPath],
     ) -> Result<Vec<(RelPath, PathBuf)>, FsError> {
-        self.write(&Note::Done { number })?;
+        let strangers: HashSet<&RelPath> = strangers.iter().collect();
         let mut kept = Vec::new();
         for Moved { from, place } in moved {
             let place = self.place(place)?;
             for (path, file) in below(from, &place) {
-                let is_ours = known.contains_key(&path)
-                    || made
-                        .get(&path)
-                        .is_some_and(|entry| same_content(&file, entry))
-                    || self.state.known(path.as_bytes()).is_some();
-                if !is_ours {
+                if strangers.contains(&path) {
                     let there = self.keep(&file, &path).or_else(|_| {
                         unlock(&place);
                         self.keep(&file, &path)
@@ -356,7 +373,7 @@ impl Cache {
         }
         for output in outputs.iter().filter(|output| !output.negated) {
             if let OutputKind::Folder(path) = &output.kind {
-                super::kept::prune(&path.under(&self.root));
+                super::kept::prune(&path.under(&self.root), |_| false);
                 self.tree.forget(path);
             }
         }
@@ -391,9 +408,9 @@ fn in_full(error: &FsError) -> String {
 }
 
 /// Outputs by where they are.
-pub(super) type ByPath<'a> = HashMap<&'a RelPath, &'a Entry>;
+type ByPath<'a> = HashMap<&'a RelPath, &'a Entry>;
 
-pub(super) fn by_path(entries: &[Entry]) -> ByPath<'_> {
+fn by_path(entries: &[Entry]) -> ByPath<'_> {
     let mut found = ByPath::new();
     for entry in entries {
         if let EntryPath::In(path) = &entry.path {

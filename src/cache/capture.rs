@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
+use super::aside::Aside;
 use super::beneath::Folder;
 use super::entry::{Entry, EntryPath, Kind};
 use super::made::{Made, Prepared, Ran, own_depfile};
@@ -68,7 +69,7 @@ pub fn not_made(outputs: &[String]) -> String {
 }
 
 impl Cache {
-    /// Takes what the command of `step` made. With `prepared` the result of a cached step stands
+    /// Takes what the command of `step` made in place of what was set `aside`. With `prepared` the result of a cached step stands
     /// under its key, and is stored if it may be shared; without (or for other steps) it is only
     /// remembered as what is there.
     ///
@@ -81,6 +82,7 @@ impl Cache {
         step: &PlanStep,
         prepared: Option<&Prepared>,
         ran: &Ran,
+        aside: &mut Aside,
     ) -> Result<Made, CaptureError> {
         let entries = self
             .tree
@@ -98,6 +100,9 @@ impl Cache {
         let mut notes = Vec::new();
         if let (Some(prepared), CacheMode::Shared) = (prepared, step.cache) {
             notes.extend(self.share(prepared, &entries, ran, &origin));
+        }
+        if let Err(error) = self.taken(aside, &entries) {
+            notes.extend(self.say_once(&error));
         }
         let last = LastRun {
             key: prepared.map(|prepared| prepared.key),

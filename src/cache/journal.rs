@@ -16,7 +16,7 @@ use crate::plan::Output;
 use crate::sys::fs::{FsError, create_dir_all, read, remove_dir_all};
 use crate::sys::lock::{Lock, LockError};
 
-const MAGIC: &Magic = b"pipe-aside    1\n";
+const MAGIC: &Magic = b"pipe-aside    2\n";
 
 /// A line of the journal; the number tells which set of outputs it is about.
 #[derive(Serialize, Deserialize)]
@@ -33,8 +33,12 @@ pub(super) enum Note {
     Ready { number: u64 },
     /// The command failed, and what it left is out of the way: the places can be emptied.
     Cleared { number: u64 },
-    /// The command succeeded: what was set aside is not needed any more.
-    Done { number: u64 },
+    /// The command succeeded, and its result is about to be remembered: once it is, what was set aside
+    /// is not needed any more, but for files that nobody made.
+    Taken {
+        number: u64,
+        strangers: Vec<RelPath>,
+    },
     /// Nothing is left to do.
     Ended { number: u64 },
 }
@@ -66,8 +70,6 @@ pub(super) enum Stage {
     Running,
     /// What it wrote is out of the way.
     Clear,
-    /// Its result is taken.
-    Done,
 }
 
 /// What a journal says of a step that was not ended.
@@ -78,6 +80,8 @@ pub(super) struct Pending {
     pub(super) outputs: Vec<Output>,
     pub(super) moved: Vec<Moved>,
     pub(super) stage: Stage,
+    /// Files among `moved` that are to be kept, should the result have been remembered.
+    pub(super) strangers: Option<Vec<RelPath>>,
 }
 
 /// A bench; its lock is held as long as this lives.
@@ -128,6 +132,12 @@ impl Bench {
     /// The folder.
     pub(super) fn dir(&self) -> &Path {
         &self.dir
+    }
+
+    /// The id of the run that it was made for.
+    pub(super) fn run(&self) -> Option<&str> {
+        let name = self.dir.file_name()?.to_str()?;
+        name.rsplit_once('-').map(|(run, _)| run)
     }
 
     /// Begins with a step; `ready` says that there is nothing to move.
@@ -186,6 +196,11 @@ fn encoded(note: &Note) -> Vec<u8> {
     postcard::to_stdvec(note).unwrap_or_default()
 }
 
+/// Whether this is a bench whose run was killed before it could put anything on it.
+pub(super) fn is_blank(dir: &Path) -> bool {
+    dir.is_dir() && journal(dir).symlink_metadata().is_err()
+}
+
 fn journal(dir: &Path) -> PathBuf {
     dir.join("journal")
 }
@@ -223,17 +238,15 @@ fn follow(steps: &mut BTreeMap<u64, Pending>, note: Note) {
             identity,
             outputs,
         } => {
-            let (moved, stage) = (Vec::new(), Stage::Moving);
-            steps.insert(
+            let step = Pending {
                 number,
-                Pending {
-                    number,
-                    identity,
-                    outputs,
-                    moved,
-                    stage,
-                },
-            );
+                identity,
+                outputs,
+                moved: Vec::new(),
+                stage: Stage::Moving,
+                strangers: None,
+            };
+            steps.insert(number, step);
         }
         Note::Moved { number, moved } => {
             steps
@@ -242,7 +255,11 @@ fn follow(steps: &mut BTreeMap<u64, Pending>, note: Note) {
         }
         Note::Ready { number } => reach(number, Stage::Running),
         Note::Cleared { number } => reach(number, Stage::Clear),
-        Note::Done { number } => reach(number, Stage::Done),
+        Note::Taken { number, strangers } => {
+            steps
+                .entry(number)
+                .and_modify(|step| step.strangers = Some(strangers));
+        }
         Note::Ended { number } => {
             steps.remove(&number);
         }

@@ -127,8 +127,8 @@ fn children(path: &RelPath, place: &Path) -> Vec<(RelPath, PathBuf)> {
         .collect()
 }
 
-/// Removes the folders below `folder`, and it itself, that hold nothing.
-pub(super) fn prune(folder: &Path) {
+/// Removes the folders below `folder`, and it itself, that hold nothing and are not `wanted`.
+pub(super) fn prune(folder: &Path, wanted: impl Fn(&Path) -> bool) {
     let is_folder = |path: &Path| path.symlink_metadata().is_ok_and(|facts| facts.is_dir());
     if !is_folder(folder) {
         return;
@@ -144,7 +144,7 @@ pub(super) fn prune(folder: &Path) {
         );
         next += 1;
     }
-    for place in all.iter().rev() {
+    for place in all.iter().rev().filter(|place| !wanted(place)) {
         // Most hold something: that is what stops this.
         let _removed = remove_dir(place);
     }

@@ -96,6 +96,7 @@ pub use made::{Made, PrepareError, Prepared, Ran, Upstream};
 pub use miss::{FileState, MissReason, OutputChange, Variable};
 pub use probes::{Probe, ProbeKey};
 pub use rebuilder::{Cache, CacheError, CacheOptions};
+pub use recover::sweep;
 pub use result::Origin;
 pub use state::{Ended, LastRun, Latest};
 pub use tree::{Seq, SourceSet, Tick, Tree, TreeError, margin};

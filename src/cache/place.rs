@@ -2,7 +2,7 @@
 //! and verified, strangers are taken out of the way, then everything is renamed into place. No
 //! link is followed. Knows no record.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ffi::OsStr;
 use std::io::ErrorKind;
 use std::os::unix::ffi::OsStrExt;
@@ -51,7 +51,11 @@ impl Cache {
         }
         let strangers = here.into_keys().cloned().chain(in_the_way);
         let strangers: BTreeSet<RelPath> = strangers.collect();
-        let notes = self.clear_away(step, strangers.into_iter())?;
+        let empty = wanted
+            .iter()
+            .filter(|wanted| wanted.kind == Kind::EmptyFolder);
+        let empty: HashSet<&RelPath> = empty.map(|wanted| &wanted.path).collect();
+        let notes = self.clear_away(step, strangers.into_iter(), &empty)?;
         let entries = pairs().map(|(wanted, intact)| match intact {
             Some(entry) => Ok((*entry).clone()),
             None => self.place_output(wanted, &staging),
@@ -89,7 +93,8 @@ impl Cache {
             }
             (Kind::Link, _) => {
                 let folder = Folder::make(&self.root, &parent)?;
-                place_link(&folder, path.file_name(), &wanted.content)?;
+                let bench = self.bench_dir()?;
+                place_link(&folder, path.file_name(), &bench, &wanted.content)?;
             }
             (Kind::EmptyFolder, _) => drop(Folder::make(&self.root, path)?),
             (Kind::File | Kind::Absent, _) => {}
@@ -120,11 +125,13 @@ impl Cache {
         found.map(|(path, _)| path).collect()
     }
 
-    /// Takes strangers out of output folders: what some record knows is removed, all else kept.
+    /// Takes strangers out of output folders: what some record knows is removed, all else kept. Of the
+    /// folders that hold nothing then those in `empty` stay.
     pub(super) fn clear_away(
         &self,
         step: &PlanStep,
         paths: impl Iterator<Item = RelPath>,
+        empty: &HashSet<&RelPath>,
     ) -> Result<Vec<String>, FsError> {
         let mut kept = Vec::new();
         let mut count = 0;
@@ -145,16 +152,19 @@ impl Cache {
             count += 1;
         }
         if count > 0 {
-            self.prune_folders(step);
+            self.prune_folders(step, empty);
         }
         Ok(told(&kept))
     }
 
-    /// Removes the folders in output folders that hold nothing any more.
-    fn prune_folders(&self, step: &PlanStep) {
+    /// Removes the folders in output folders that hold nothing any more, and should not be there.
+    fn prune_folders(&self, step: &PlanStep, empty: &HashSet<&RelPath>) {
+        let is_wanted = |place: &Path| {
+            RelPath::below(&self.root, place).is_some_and(|path| empty.contains(&path))
+        };
         for output in step.outputs.iter().filter(|output| !output.negated) {
             if let OutputKind::Folder(path) = &output.kind {
-                prune(&path.under(&self.root));
+                prune(&path.under(&self.root), is_wanted);
                 self.tree.forget(path);
             }
         }
@@ -181,7 +191,7 @@ fn place_file(folder: &Folder, name: &[u8], staged: &Path, exec: bool) -> Result
     let target = folder.at(name);
     let moved = match rename(staged, &target) {
         Err(error) if error.source.kind() == ErrorKind::IsADirectory => {
-            prune(&target);
+            prune(&target, |_| false);
             rename(staged, &target)
         }
         result => result,
@@ -195,19 +205,34 @@ fn place_file(folder: &Folder, name: &[u8], staged: &Path, exec: bool) -> Result
     .map_err(|error| folder.told(name, error))
 }
 
-fn place_link(folder: &Folder, name: &[u8], content: &Content) -> Result<(), FsError> {
+/// Makes a link under its name, over what is there. It is made on the bench, where a kill may leave it.
+fn place_link(
+    folder: &Folder,
+    name: &[u8],
+    bench: &Path,
+    content: &Content,
+) -> Result<(), FsError> {
     let Content::Inline(Bytes(text)) = content else {
         return Ok(());
     };
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
-    let waiting = folder.at(format!("{TEMP_PREFIX}{}-{count}", std::process::id()).as_bytes());
+    let beside = folder.at(format!("{TEMP_PREFIX}{}-{count}", std::process::id()).as_bytes());
     let target = folder.at(name);
     if target.symlink_metadata().is_ok_and(|facts| facts.is_dir()) {
-        prune(&target);
+        prune(&target, |_| false);
     }
-    symlink(&link_text(text), &waiting)
-        .and_then(|()| rename(&waiting, &target))
-        .map_err(|error| folder.told(name, error))
+    let by_way_of = |waiting: &Path| {
+        symlink(&link_text(text), waiting)?;
+        rename(waiting, &target).inspect_err(|_| {
+            // On the bench it would go at the end of the run.
+            let _removed = remove_file(waiting);
+        })
+    };
+    match by_way_of(&bench.join(format!("r{count}"))) {
+        Err(error) if error.source.kind() == ErrorKind::CrossesDevices => by_way_of(&beside),
+        result => result,
+    }
+    .map_err(|error| folder.told(name, error))
 }
 
 /// The text of a stored link.

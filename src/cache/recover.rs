@@ -1,24 +1,45 @@
 //! This run's bench, and the benches of runs that were killed: what is on them is put back.
 
-use std::path::PathBuf;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
 use std::sync::{MutexGuard, PoisonError};
 
-use super::aside::by_path;
-use super::journal::{Bench, Note, Pending, Place, Stage};
+use super::entry::Entry;
+use super::journal::{Bench, Note, Pending, Place, Stage, is_blank};
 use super::kept::told;
 use super::rebuilder::Cache;
+use super::state::Ended;
 use crate::path::RelPath;
-use crate::sys::fs::FsError;
+use crate::sys::fs::{FsError, TEMP_PREFIX, remove_dir_all, remove_file};
+
+/// Removes what killed runs left half-made in `.pipe`: files on their way to their names, benches
+/// on which nothing was put yet. For whoever holds the workspace's lock; what cannot be removed
+/// harms nobody.
+pub fn sweep(state_dir: &Path) {
+    for folder in [state_dir, &state_dir.join("plans")] {
+        let is_temporary = |path: &PathBuf| {
+            let name = path.file_name().and_then(OsStr::to_str);
+            name.is_some_and(|name| name.starts_with(TEMP_PREFIX))
+        };
+        for file in children(folder).filter(is_temporary) {
+            let _removed = remove_file(&file);
+        }
+    }
+    for bench in children(&state_dir.join("aside")).filter(|dir| is_blank(dir)) {
+        let _removed = remove_dir_all(&bench);
+    }
+}
+
+fn children(folder: &Path) -> impl Iterator<Item = PathBuf> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.map(|entry| entry.path())
+}
 
 impl Cache {
     /// Puts back what killed runs left; the words to tell it with.
     pub(super) fn recover(&self) -> Vec<String> {
-        let entries = std::fs::read_dir(self.state_dir.join("aside"))
-            .into_iter()
-            .flatten()
-            .flatten();
         let mut notes = Vec::new();
-        for dir in entries.map(|entry| entry.path()) {
+        for dir in children(&self.state_dir.join("aside")) {
             let Some((bench, pending)) = Bench::adopt(dir) else {
                 continue;
             };
@@ -57,14 +78,12 @@ impl Cache {
     }
 
     fn resume(&self, step: &Pending) -> Result<Vec<String>, FsError> {
-        if step.stage == Stage::Done {
-            let made = self
-                .state
-                .last(&step.identity)
-                .map(|last| last.outputs)
-                .unwrap_or_default();
-            let made = by_path(&made);
-            let kept = self.settle(step.number, &step.moved, &made, &made)?;
+        if let Some(made) = self.remembered(step) {
+            let strangers = match &step.strangers {
+                Some(strangers) => strangers.clone(),
+                None => self.strangers(&step.moved, &[], &made)?,
+            };
+            let kept = self.settle(step.number, &step.moved, &strangers)?;
             return Ok(told(&kept));
         }
         if step.stage == Stage::Running {
@@ -75,6 +94,15 @@ impl Cache {
         }
         self.bring_back(step.number, &step.moved)?;
         Ok(Vec::new())
+    }
+
+    /// The step's new outputs, if the killed run got so far as to remember them.
+    fn remembered(&self, step: &Pending) -> Option<Vec<Entry>> {
+        let bench = self.lock_bench();
+        let run = bench.as_ref()?.run()?;
+        let last = self.state.last(&step.identity)?;
+        let is_new = last.latest.ending == Ended::Executed && last.latest.run == run;
+        is_new.then_some(last.outputs)
     }
 
     /// Where something that was set aside is.

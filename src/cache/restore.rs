@@ -114,7 +114,16 @@ impl Cache {
         if self.is_in_the_way(strangers) || self.makers.claim(step, files(&last.outputs)).is_err() {
             return None;
         }
-        let moved = self.clear_away(step, extra.into_iter().map(|(path, _)| path));
+        let empty = last
+            .outputs
+            .iter()
+            .filter(|entry| entry.kind == Kind::EmptyFolder);
+        let empty = empty.filter_map(|entry| match &entry.path {
+            EntryPath::In(path) => Some(path),
+            EntryPath::Outside(_) => None,
+        });
+        let empty: HashSet<&RelPath> = empty.collect();
+        let moved = self.clear_away(step, extra.into_iter().map(|(path, _)| path), &empty);
         let mut made = made_before(step, last);
         match moved {
             Ok(notes) => made.notes = notes,

@@ -8,6 +8,7 @@ use super::exit::{Exit, refuse};
 use super::options::Surroundings;
 use super::output;
 use super::session::Session;
+use crate::cache;
 use crate::sys::lock::Lock;
 
 pub(super) fn clean(around: &Surroundings, args: &CleanArgs) -> Exit {
@@ -64,7 +65,12 @@ pub(super) fn clean(around: &Surroundings, args: &CleanArgs) -> Exit {
 /// Waits for the workspace.
 pub(super) fn lock(state: &Path) -> Result<Lock, Exit> {
     let waiting = |_| output::err("waiting for a pipe run in this workspace\n");
-    Lock::acquire(&state.join("lock"), true, waiting).map_err(|error| refuse(&error.to_string()))
+    let lock = Lock::acquire(&state.join("lock"), true, waiting);
+    let lock = lock.map_err(|error| refuse(&error.to_string()))?;
+    if lock.was_left() {
+        cache::sweep(state);
+    }
+    Ok(lock)
 }
 
 /// Under which names `.pipe` remembers the steps: under no profile and under each.

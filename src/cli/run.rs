@@ -10,7 +10,7 @@ use super::exit::{Exit, refuse};
 use super::options::{self, Surroundings};
 use super::session::{Planned, Session, tell_refusal};
 use super::{output, schema};
-use crate::cache::{Cache, CacheOptions};
+use crate::cache::{self, Cache, CacheOptions};
 use crate::event::{self, Event, RunFinished, RunOutcome, Sink};
 use crate::exec::{self, Cancel, RunOptions};
 use crate::load::stamps;
@@ -30,20 +30,23 @@ pub(super) fn run(around: &Surroundings, args: &RunArgs) -> Exit {
         return refuse(&message);
     }
     let ready = match compiled::find(around, args) {
-        Some(found) => Ready {
+        Some(found) => lock(&found.root, args).map(|lock| Ready {
             around,
             root: found.root,
             settings: found.settings,
             planned: found.planned,
             is_new: false,
-        },
-        None => match plan(around, args) {
-            Ok(ready) => ready,
-            Err(exit) => return exit,
-        },
+            lock: Some(lock),
+        }),
+        None => plan(around, args),
+    };
+    let mut ready = match ready {
+        Ok(ready) => ready,
+        Err(exit) => return exit,
     };
     let jobs = options::jobs(args, &ready.settings);
     let exit = run_planned(&ready, args, jobs);
+    ready.lock = None;
     // The program ends here: giving back thousands of small pieces one by one is in vain.
     std::mem::forget(ready);
     exit
@@ -57,6 +60,8 @@ struct Ready<'a> {
     planned: Planned,
     /// Whether it was made now: a plan of another version of the program is never kept.
     is_new: bool,
+    /// One run at a time in a workspace.
+    lock: Option<Lock>,
 }
 
 impl Ready<'_> {
@@ -72,6 +77,8 @@ fn plan<'a>(around: &'a Surroundings, args: &RunArgs) -> Result<Ready<'a>, Exit>
     let planned = session
         .plan(&args.selection, &args.args, args.strict)
         .map_err(|events| invalid(args, &events))?;
+    // Whatever is written in `.pipe` is written under the lock.
+    let lock = lock(&session.root, args)?;
     compiled::keep(&session, args, &planned, started);
     let ready = Ready {
         around,
@@ -79,6 +86,7 @@ fn plan<'a>(around: &'a Surroundings, args: &RunArgs) -> Result<Ready<'a>, Exit>
         settings: session.loaded.workspace.settings.clone(),
         planned,
         is_new: true,
+        lock: Some(lock),
     };
     std::mem::forget(session);
     Ok(ready)
@@ -109,10 +117,6 @@ fn invalid(args: &RunArgs, events: &[event::Diagnostic]) -> Exit {
 
 fn run_planned(ready: &Ready, args: &RunArgs, jobs: usize) -> Exit {
     let planned = &ready.planned;
-    let _lock = match lock(ready, args) {
-        Ok(lock) => lock,
-        Err(exit) => return exit,
-    };
     let run_id = run_id();
     let cache = match Cache::open(cache_options(ready, args, &run_id), &planned.plan) {
         Ok(cache) => cache,
@@ -152,12 +156,12 @@ fn run_planned(ready: &Ready, args: &RunArgs, jobs: usize) -> Exit {
     }
 }
 
-/// One run at a time in a workspace.
-fn lock(ready: &Ready, args: &RunArgs) -> Result<Lock, Exit> {
-    let state = ready.state_dir();
+/// Takes the workspace's lock; what a killed run left half-made is removed.
+fn lock(root: &Path, args: &RunArgs) -> Result<Lock, Exit> {
+    let state = root.join(".pipe");
     sys::fs::create_dir_all(&state).map_err(|error| refuse(&error.to_string()))?;
     let path = state.join("lock");
-    match Lock::acquire(&path, false, |_| {}) {
+    let lock = match Lock::acquire(&path, false, |_| {}) {
         Err(LockError::Held(Some(holder))) if sys::parent::is_ancestor(holder) => {
             Err(refuse(&format!(
                 "called from within a step of the run that is at work here (process {holder}): it would wait for itself"
@@ -167,7 +171,11 @@ fn lock(ready: &Ready, args: &RunArgs) -> Result<Lock, Exit> {
             Lock::acquire(&path, true, waiting).map_err(refused)
         }
         result => result.map_err(refused),
+    }?;
+    if lock.was_left() {
+        cache::sweep(&state);
     }
+    Ok(lock)
 }
 
 fn waiting(holder: Option<u32>) {

@@ -33,11 +33,11 @@ impl Story<'_> {
         loop {
             self.attempt += 1;
             let aside = self.crew.cache.set_aside(self.job.step);
-            let aside =
+            let mut aside =
                 aside.map_err(|error| Failure::new(FailureKind::Outputs, in_full(&error)))?;
-            match self.attempt(&around, &aside) {
+            match self.attempt(&around, &mut aside) {
                 Ok(end) => {
-                    let notes = self.crew.cache.discard(aside, self.job.step);
+                    let notes = self.crew.cache.discard(aside);
                     self.notes.extend(notes);
                     return Ok(end);
                 }
@@ -125,7 +125,7 @@ impl Story<'_> {
     fn attempt(
         &mut self,
         around: &Surroundings<'_>,
-        aside: &Aside,
+        aside: &mut Aside,
     ) -> Result<(Made, Seq), Failure> {
         let step = self.job.step;
         let depfile = step.depfile.as_ref();
@@ -137,7 +137,8 @@ impl Story<'_> {
         // The log is part of the result.
         self.notes.extend(self.log.flush());
         let until = self.crew.cache.tree().advance();
-        self.capture(depfile, until).map(|made| (made, until))
+        self.capture(aside, depfile, until)
+            .map(|made| (made, until))
     }
 
     /// Runs the scripts of a key in order, under one time limit for all.
@@ -291,6 +292,7 @@ impl Story<'_> {
     /// A result whose inputs changed meanwhile is handed on but neither stored nor recorded.
     fn capture(
         &mut self,
+        aside: &mut Aside,
         depfile: Option<(&DepfileAt, Tick)>,
         until: Seq,
     ) -> Result<Made, Failure> {
@@ -315,7 +317,7 @@ impl Story<'_> {
             ..self.ran(until)
         };
         let prepared = self.tainted.is_empty().then_some(prepared);
-        let made = cache.capture(job.step, prepared, &ran);
+        let made = cache.capture(job.step, prepared, &ran, aside);
         made.map_err(|error| Failure::new(FailureKind::Outputs, in_full(&error)))
     }
 }

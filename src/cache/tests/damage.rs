@@ -155,6 +155,33 @@ fn old_outputs_are_gone_after_a_run() {
     assert!(!place.at(".pipe/kept").exists());
 }
 
+#[test]
+fn a_restore_leaves_empty_folders_that_it_finds() {
+    let mut place = Place::new(vec![step("a", &["dist/"])]);
+    let make = |_: &str, root: &Path| {
+        create_dir_all(&root.join("dist/empty/deep")).unwrap();
+        write(
+            &root
+                .join("dist")
+                .join(std::fs::read_to_string(root.join("src/a")).unwrap()),
+            "x",
+        );
+    };
+    place.run(make);
+    place.write("src/a", "two");
+    place.run(make);
+    place.write("src/a", "one");
+    assert_eq!(place.run(never).did, ["restored"]);
+    assert_eq!(
+        listing(&place.at("dist")).into_keys().collect::<Vec<_>>(),
+        ["empty/deep/", "one"]
+    );
+    place.write("dist/mine", "a person's");
+    assert_eq!(place.run(never).did, ["restored"]);
+    assert!(place.at("dist/empty/deep").is_dir());
+    assert_eq!(place.run(never).did, ["up to date"]);
+}
+
 /// Every file below a folder.
 fn files(folder: &Path) -> Vec<std::path::PathBuf> {
     let mut found = Vec::new();
@@ -230,6 +257,23 @@ fn a_store_that_cannot_be_written_is_told_once_and_nothing_fails() {
     assert_eq!(report.notes.len(), 1, "{:?}", report.notes);
     assert!(report.notes[0].starts_with("the store is not used"));
     assert_eq!(place.run(never).did, ["up to date", "up to date"]);
+}
+
+#[test]
+fn what_a_killed_run_left_half_made_is_removed() {
+    let place = built();
+    let (state, temporary) = (place.at(".pipe"), ".pipe-tmp-abc123");
+    write(&state.join(temporary), "half");
+    write(&state.join("plans").join(temporary), "half");
+    write(&state.join("aside/r9-1/lock"), "1");
+    write(&state.join("aside/r8-1/journal"), "");
+    crate::cache::sweep(&state);
+    assert!(!state.join(temporary).exists());
+    assert_eq!(files(&state.join("plans")).len(), 0);
+    assert_eq!(
+        files(&state.join("aside")),
+        [state.join("aside/r8-1/journal")]
+    );
 }
 
 /// What a kill leaves: the run's values are dropped, nothing is put back or saved.
@@ -328,26 +372,30 @@ fn a_cut_journal_loses_no_file() {
 
 #[test]
 fn a_kill_after_the_result_was_taken_finishes_the_work() {
-    let mut place = built();
+    let mut place = Place::new(vec![step("a", &["dist/"])]);
+    place.run(|name, root| {
+        make(name, root);
+        write(&root.join("dist/old"), "not made again");
+    });
     place.write("src/a", "two");
     place.write("dist/mine", "a person's");
     let cache = place.open();
     let prepared = cache
         .prepare(&place.steps[0], &Upstream::default(), 0)
         .unwrap();
-    let aside = cache.set_aside(&place.steps[0]).unwrap();
+    let mut aside = cache.set_aside(&place.steps[0]).unwrap();
     make("a", place.folder.path());
     let ran = super::fixture::ran(&cache, place.folder.path(), "a");
     cache
-        .capture(&place.steps[0], Some(&prepared), &ran)
+        .capture(&place.steps[0], Some(&prepared), &ran, &mut aside)
         .unwrap();
     kill(aside);
     kill(cache);
-    // The journal does not say that the result was taken: the old outputs come back, the new ones
-    // from the store.
     let report = place.run(never);
-    assert_eq!(report.did, ["restored"]);
+    assert_eq!(report.did, ["up to date"]);
+    assert_eq!(report.notes.len(), 1, "{:?}", report.notes);
     assert_eq!(place.read("dist/a").as_deref(), Some("two"));
+    assert!(!place.at("dist/old").exists());
     assert_eq!(
         place.read(".pipe/kept/r3/dist/mine").as_deref(),
         Some("a person's")

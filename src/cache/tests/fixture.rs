@@ -246,13 +246,13 @@ pub(super) fn execute(
     make: &dyn Fn(&str, &Path),
     report: &mut Report,
 ) -> Result<Made, CaptureError> {
-    let aside = cache.set_aside(step).unwrap();
+    let mut aside = cache.set_aside(step).unwrap();
     make(&step.name, root);
     let ran = ran(cache, root, &step.name);
     let prepared = cache.tainted(prepared).is_empty().then_some(prepared);
-    match cache.capture(step, prepared, &ran) {
+    match cache.capture(step, prepared, &ran, &mut aside) {
         Ok(made) => {
-            report.notes.extend(cache.discard(aside, step));
+            report.notes.extend(cache.discard(aside));
             Ok(made)
         }
         Err(error) => {
