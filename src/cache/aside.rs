@@ -73,7 +73,7 @@ impl Cache {
         aside.number = Some(number);
         let taken = self.take_outputs(number, &units, &mut aside);
         if let Err(error) = taken.and_then(|()| self.make_parents(step)) {
-            self.bring_back(number, &aside.moved)?;
+            self.bring_back(number, &aside.identity, &aside.moved)?;
             return Err(error);
         }
         Ok(aside)
@@ -174,7 +174,7 @@ impl Cache {
         };
         let left = self.clear(&aside.identity, &aside.outputs)?;
         self.write(&Note::Cleared { number })?;
-        self.bring_back(number, &aside.moved)?;
+        self.bring_back(number, &aside.identity, &aside.moved)?;
         Ok(left)
     }
 
@@ -184,13 +184,16 @@ impl Cache {
         identity: &str,
         outputs: &[Output],
     ) -> Result<Option<PathBuf>, FsError> {
-        let left = self.state_dir.join("left").join(folder_name(identity));
+        let left = self.left(identity);
         if exists(&left) {
             remove(&left)?;
         }
         for path in self.units(outputs)? {
-            let Ok((folder, name)) = Folder::of_real(&self.root, &path) else {
-                continue;
+            let (folder, name) = match Folder::of_real(&self.root, &path) {
+                Ok(found) => found,
+                // It leads out of the workspace: not ours to clear.
+                Err(error) if !error.is_exhausted() => continue,
+                Err(error) => return Err(error),
             };
             if exists(&folder.at(name)) {
                 move_to(&folder.at(name), &path.under(&left))?;
@@ -200,13 +203,31 @@ impl Cache {
         Ok(left.is_dir().then_some(left))
     }
 
+    /// Where what a failed command made is left.
+    fn left(&self, identity: &str) -> PathBuf {
+        self.state_dir.join("left").join(folder_name(identity))
+    }
+
     /// Puts everything back to where it came from.
-    pub(super) fn bring_back(&self, number: u64, moved: &[Moved]) -> Result<(), FsError> {
+    pub(super) fn bring_back(
+        &self,
+        number: u64,
+        identity: &str,
+        moved: &[Moved],
+    ) -> Result<(), FsError> {
         for Moved { from, place } in moved.iter().rev() {
             let place = self.place(place)?;
             if exists(&place) {
                 Folder::make_real(&self.root, &from.parent().unwrap_or_default())?;
                 let (folder, name) = Folder::of_real(&self.root, from)?;
+                // Something that could not be cleared.
+                if exists(&folder.at(name)) {
+                    let left = from.under(&self.left(identity));
+                    if exists(&left) {
+                        remove(&left)?;
+                    }
+                    move_to(&folder.at(name), &left)?;
+                }
                 rename_locked(&place, &folder.at(name))
                     .map_err(|error| folder.told(name, error))?;
                 self.tree.forget(from);

@@ -6,6 +6,7 @@
 //! no workspace.
 
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -198,7 +199,8 @@ fn encoded(note: &Note) -> Vec<u8> {
 
 /// Whether this is a bench whose run was killed before it could put anything on it.
 pub(super) fn is_blank(dir: &Path) -> bool {
-    dir.is_dir() && journal(dir).symlink_metadata().is_err()
+    let facts = journal(dir).symlink_metadata();
+    dir.is_dir() && facts.is_err_and(|error| error.kind() == ErrorKind::NotFound)
 }
 
 fn journal(dir: &Path) -> PathBuf {

@@ -46,7 +46,7 @@ pub struct CacheOptions {
 #[derive(Debug, thiserror::Error)]
 pub enum CacheError {
     /// The operating system refused.
-    #[error(transparent)]
+    #[error("{0}: {source}", source = .0.source)]
     Io(#[from] FsError),
     /// An ignored name is no pattern.
     #[error("`ignore`: {0}")]

@@ -92,16 +92,17 @@ impl Cache {
                 number: step.number,
             })?;
         }
-        self.bring_back(step.number, &step.moved)?;
+        self.bring_back(step.number, &step.identity, &step.moved)?;
         Ok(Vec::new())
     }
 
-    /// The step's new outputs, if the killed run got so far as to remember them.
+    /// The step's new outputs, if the killed run got so far as to remember them. Or if a later run
+    /// did, which could not put back what was set aside: the ids of runs are in the order of time.
     fn remembered(&self, step: &Pending) -> Option<Vec<Entry>> {
         let bench = self.lock_bench();
         let run = bench.as_ref()?.run()?;
         let last = self.state.last(&step.identity)?;
-        let is_new = last.latest.ending == Ended::Executed && last.latest.run == run;
+        let is_new = last.latest.ending != Ended::Failed && last.latest.run.as_str() >= run;
         is_new.then_some(last.outputs)
     }
 

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use rustix::fs::OFlags;
+use rustix::io::Errno;
 use tempfile::NamedTempFile;
 
 /// How the names of temporary files begin.
@@ -47,6 +48,14 @@ impl FsError {
     /// Whether nothing stood at the path.
     pub fn is_not_found(&self) -> bool {
         self.source.kind() == io::ErrorKind::NotFound
+    }
+
+    /// Whether it says nothing of the path: no descriptors are left, or the disk fails.
+    pub fn is_exhausted(&self) -> bool {
+        let errno = self.source.raw_os_error();
+        [Errno::MFILE, Errno::NFILE, Errno::IO, Errno::NOMEM]
+            .iter()
+            .any(|one| Some(one.raw_os_error()) == errno)
     }
 
     /// Whether there is no space, no quota or no right to write: a reason to go on without a store.

@@ -28,7 +28,7 @@ pub enum LockError {
     #[error("another `pipe` is at work here{}", .0.map_or(String::new(), |pid| format!(" (process {pid})")))]
     Held(Option<u32>),
     /// The file cannot be made or locked.
-    #[error(transparent)]
+    #[error("{0}: {source}", source = .0.source)]
     Io(#[from] FsError),
 }
 

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::fixture::{Place, executable, listing, step, write};
 use crate::cache::Upstream;
+use crate::cache::journal::Note;
 use crate::sys::fs::{
     create_dir_all, remove_dir_all, remove_file, rename, set_mode, symlink, write_atomic,
 };
@@ -300,6 +301,19 @@ fn a_kill_while_the_command_runs_is_undone_by_the_next_run() {
     place.write("src/a", "one");
     assert_eq!(place.run(never).did, ["up to date"]);
     assert!(!place.at(".pipe/kept").exists());
+}
+
+#[test]
+fn what_could_not_be_cleared_gives_way_to_what_was_there() {
+    let mut place = built();
+    let before = listing(&place.at("dist"));
+    let cache = place.open();
+    kill(cache.set_aside(&place.steps[0]).unwrap());
+    place.write("dist/half", "of it");
+    cache.write(&Note::Cleared { number: 0 }).unwrap();
+    kill(cache);
+    assert_eq!(place.run(never).notes, Vec::<String>::new());
+    assert_eq!(listing(&place.at("dist")), before);
 }
 
 #[test]
