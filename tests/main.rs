@@ -5,6 +5,7 @@
 //! | `cases` | the transcripts in `diagnostics/`, `plans/` and `stories/` (README.md says how to read them) |
 //! | `run` | what a transcript cannot say: two runs at once, signals, streams apart |
 //! | `codes` | every error code has a case with marked places and a help; corrected lines; the page of errors |
+//! | `concurrency` | several runs at once on one store, and in one workspace |
 //! | `environment` | what a cached step sees of the caller, and the page that says so |
 //! | `examples` | examples that need only a shell, three runs each |
 //! | `hostile` | files made to use up memory, time or the stack |
@@ -24,6 +25,7 @@
 mod architecture;
 mod cases;
 mod codes;
+mod concurrency;
 mod environment;
 mod examples;
 mod hostile;

@@ -63,6 +63,11 @@ impl<'a> Collector<'a> {
         })
     }
 
+    /// When it began, by the clock of the store's file system.
+    pub(super) fn start(&self) -> SystemTime {
+        self.start
+    }
+
     /// Takes away what is older than `limits` allow, and then the oldest, until the rest fits.
     pub(super) fn collect(&self, limits: &Limits) -> Result<Collected, FsError> {
         let mut items = stock(self.shelves)?;

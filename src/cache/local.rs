@@ -9,15 +9,18 @@ use std::ffi::OsString;
 use std::io::{Read, Write};
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use super::action::ActionKey;
+use super::census::tend;
 use super::digest::Digest;
 use super::lease::lease;
 use super::result::{Record, RecordError};
 use super::sets::{self, PathSet};
 use super::shelves::{Shelves, in_folder};
+use super::stock::space;
 use super::store::{ActionCache, ContentStore, StoreError, copy_hashing};
 use crate::sys::fs::{self, FsError, TempFile};
 use crate::sys::lock::Claim;
@@ -64,9 +67,19 @@ impl From<PathBuf> for StoreAt {
 /// A store in a folder.
 pub(super) struct LocalStore {
     shelves: Shelves,
+    limits: Limits,
     durable: bool,
-    /// Taken at the first use.
-    lease: OnceLock<Option<Claim>>,
+    usage: Mutex<Usage>,
+    /// How many bytes were put into it.
+    added: AtomicU64,
+}
+
+/// Whether somebody may use the store without being told of.
+enum Usage {
+    /// Not used so far.
+    Idle,
+    /// In use, or nothing can be collected by anybody.
+    Told(Option<Claim>),
 }
 
 impl LocalStore {
@@ -74,15 +87,20 @@ impl LocalStore {
     pub(super) fn open(at: &StoreAt) -> Result<Self, String> {
         Ok(Self {
             shelves: Shelves::open(&at.dir)?,
+            limits: at.limits,
             durable: at.durable,
-            lease: OnceLock::new(),
+            usage: Mutex::new(Usage::Idle),
+            added: AtomicU64::new(0),
         })
     }
 
     /// From here on nothing that this process uses is collected by another one. A store that cannot
     /// be written to has no collection either.
     fn in_use(&self) {
-        self.lease.get_or_init(|| lease(&self.shelves).ok());
+        let mut usage = self.usage.lock().unwrap_or_else(PoisonError::into_inner);
+        if matches!(*usage, Usage::Idle) {
+            *usage = Usage::Told(lease(&self.shelves).ok());
+        }
     }
 
     /// A result as it lies there; damage goes to quarantine.
@@ -117,6 +135,8 @@ impl LocalStore {
 
     /// Gives a written file its name, once it is on the disk where that is wanted.
     fn persist(&self, mut file: TempFile, target: &Path) -> Result<(), FsError> {
+        let size = file.file().metadata().map_or(0, |facts| space(facts.len()));
+        self.added.fetch_add(size, Ordering::Relaxed);
         if self.durable {
             file.sync()?;
         }
@@ -191,6 +211,21 @@ impl ActionCache for LocalStore {
         let mut file = in_folder(&target, || TempFile::read_only(&target))?;
         file.write(&sets::encode(&sets))?;
         Ok(self.persist(file, &target)?)
+    }
+
+    fn flight(&self, key: ActionKey) -> Option<PathBuf> {
+        let path = self.shelves.at("flight").join(key.0.hex());
+        fs::create_dir_all(path.parent()?).ok()?;
+        Some(path)
+    }
+
+    fn leave(&self) {
+        let mut usage = self.usage.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Usage::Told(_lease) = std::mem::replace(&mut *usage, Usage::Idle) {
+            let added = self.added.swap(0, Ordering::Relaxed);
+            // What is not done now is done by the next run, or somebody else is at it.
+            let _done = tend(&self.shelves, &self.limits, added);
+        }
     }
 
     fn forget(&self, key: ActionKey) -> Result<bool, FsError> {

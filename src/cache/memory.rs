@@ -54,6 +54,12 @@ impl ActionCache for MemoryStore {
         Ok(())
     }
 
+    fn flight(&self, _key: ActionKey) -> Option<PathBuf> {
+        None
+    }
+
+    fn leave(&self) {}
+
     fn forget(&self, key: ActionKey) -> Result<bool, FsError> {
         Ok(self.records.lock().unwrap().remove(&key).is_some())
     }

@@ -27,9 +27,10 @@
 //! not) → `restore` (with `place`) or, around the command, `aside`, `discover` (with `depfile`) and
 //! `capture` (with `share`). On disk: `state` and `fields` are what is remembered here, `journal` and
 //! `recover` what is out of its place, `probes` what tools said, `result`, `sets`, `store`, `local` and
-//! `logs` what is shared; `frames`, `beneath`, `kept` and `scan` are what these are made of. `shelves` says
-//! where things lie in the store and `lease` who uses it; `upkeep`, with `stock`, `collect` and `verify`,
-//! keeps it in order. `tree` and `stat` are what is known of files.
+//! `logs` what is shared, `flight` who makes it; `frames`, `beneath`, `kept` and `scan` are what these
+//! are made of. `shelves` says where things lie in the store and `lease` who uses it; `upkeep` with
+//! `stock`, `collect` and `verify`, and by itself `census`, keep it in order. `tree` and `stat` are what
+//! is known of files.
 //!
 //! This room knows plan's step types, `glob`, `sys`; it knows no process, no event sink and no
 //! terminal. All methods of [`Cache`] may be called from many threads at once.
@@ -38,6 +39,7 @@ mod action;
 mod aside;
 mod beneath;
 mod capture;
+mod census;
 mod clean;
 mod collect;
 mod decide;
@@ -48,6 +50,7 @@ mod discover;
 mod encode;
 mod entry;
 mod fields;
+mod flight;
 mod frames;
 mod journal;
 mod kept;
@@ -91,6 +94,7 @@ pub use digest::{Digest, Hasher};
 pub use discover::{DiscoverError, Discovered};
 pub use encode::Field;
 pub use entry::{Entry, EntryPath, Identity, Kind};
+pub use flight::{Elsewhere, Flight, Turn};
 pub use local::{Limits, StoreAt};
 pub use made::{Made, PrepareError, Prepared, Ran, Upstream};
 pub use miss::{FileState, MissReason, OutputChange, Variable};

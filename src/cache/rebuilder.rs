@@ -218,6 +218,14 @@ impl Cache {
         self.tree.save()
     }
 
+    /// Says that nothing of the store is used any more, and takes a moment to keep it small. To be called
+    /// when all is told.
+    pub fn leave_store(&self) {
+        if let Some(store) = &self.store {
+            store.results().leave();
+        }
+    }
+
     /// A step's name.
     pub(super) fn name(&self, step: StepIx) -> String {
         self.names.get(step).cloned().unwrap_or_default()

@@ -23,6 +23,11 @@ pub(super) struct Item {
     pub(super) used: SystemTime,
 }
 
+/// The space that so many bytes take.
+pub(super) fn space(bytes: u64) -> u64 {
+    bytes.div_ceil(BLOCK) * BLOCK
+}
+
 /// What a file is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum What {
@@ -59,7 +64,7 @@ pub(super) fn items(folder: &Path) -> Result<Vec<Item>, FsError> {
         let what = what(&path, &facts)?;
         Some(Item {
             what,
-            size: facts.len().div_ceil(BLOCK) * BLOCK,
+            size: space(facts.len()),
             used: facts.modified().ok()?,
             path,
         })

@@ -51,6 +51,12 @@ pub(super) trait ActionCache: Send + Sync {
     /// Makes `set` the newest of them.
     fn put_set(&self, weak: ActionKey, set: &PathSet) -> Result<(), StoreError>;
 
+    /// Who has the claim of this name runs the command for `key`; `None` where there is no such place.
+    fn flight(&self, key: ActionKey) -> Option<PathBuf>;
+
+    /// The run is over: nothing is used any more, and there is a moment to keep the store small.
+    fn leave(&self);
+
     /// Removes all results under `key`; says whether there were any.
     fn forget(&self, key: ActionKey) -> Result<bool, FsError>;
 }

@@ -4,12 +4,14 @@
 use std::path::Path;
 use std::time::SystemTime;
 
+use super::census::counted;
 use super::collect::{Collected, Collector};
 use super::kept;
 use super::local::Limits;
 use super::shelves::Shelves;
 use super::stock::{What, stock};
 use super::verify::{Verified, verify};
+use crate::sys::clock;
 use crate::sys::fs::FsError;
 use crate::sys::lock::{Lock, LockError};
 
@@ -79,7 +81,10 @@ impl Upkeep {
     ///
     /// When something cannot be listed or removed.
     pub fn collect(&self, limits: &Limits) -> Result<Collected, FsError> {
-        Collector::new(&self.shelves)?.collect(limits)
+        let collector = Collector::new(&self.shelves)?;
+        let done = collector.collect(limits)?;
+        counted(&self.shelves, done.left, collector.start())?;
+        Ok(done)
     }
 
     /// Reads everything; what is damaged goes to quarantine.
@@ -108,6 +113,7 @@ impl Upkeep {
             done.removed += 1;
             done.freed += item.size;
         }
+        counted(&self.shelves, 0, clock::wall())?;
         Ok(done)
     }
 }

@@ -145,6 +145,7 @@ fn run_planned(ready: &Ready, args: &RunArgs, jobs: usize) -> Exit {
         &cancel,
     );
     drop(sinks);
+    cache.leave_store();
     // Not given back piece by piece either.
     std::mem::forget(cache);
     keep_runs(&ready.state_dir().join("runs"));

@@ -23,6 +23,8 @@ pub enum Event {
     Diagnostic(Diagnostic),
     /// The run begins.
     RunStarted(RunStarted),
+    /// A step waits: another process runs the same command just now. It takes no job slot meanwhile.
+    StepWaiting(StepWaiting),
     /// A step's command starts (not told of steps that are up to date or restored).
     StepStarted(StepStarted),
     /// An attempt of a step failed, and it is tried again.
@@ -130,6 +132,18 @@ pub struct StepStarted {
     /// It has the terminal until it is finished: nobody else writes there.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub interactive: bool,
+}
+
+/// A step waits for another process that runs the same command, to take the result from the store.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize, JsonSchema)]
+pub struct StepWaiting {
+    /// The step.
+    #[serde(flatten, with = "name")]
+    #[schemars(with = "name::Named")]
+    pub step: String,
+    /// The other process; absent where it is this one, for an equal step.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pid: Option<u32>,
 }
 
 /// An attempt of a step failed, and it is tried again.

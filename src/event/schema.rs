@@ -20,7 +20,7 @@ pub fn events_schema() -> serde_json::Value {
 mod tests {
     use crate::event::{
         Diagnostic, Event, Outcome, RunFinished, RunStarted, StepFinished, StepOutput, StepRetried,
-        StepStarted,
+        StepStarted, StepWaiting,
     };
 
     #[test]
@@ -29,6 +29,7 @@ mod tests {
         let events = [
             Event::Diagnostic(Diagnostic::default()),
             Event::RunStarted(RunStarted::default()),
+            Event::StepWaiting(StepWaiting::default()),
             Event::StepStarted(StepStarted::default()),
             Event::StepRetried(StepRetried::default()),
             Event::StepOutput(StepOutput::default()),

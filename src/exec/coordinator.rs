@@ -21,11 +21,11 @@ use super::preflight::preflight;
 use super::reasons::reasons;
 use super::scheduler::{Ending, Scheduler};
 use super::tools::Tools;
-use super::worker::{Crew, Done, Job, found, in_full, millis};
-use crate::cache::{Cache, Made, MissReason, Prepared, Seq, Upstream};
+use super::worker::{Crew, Done, Job, Waits, found, in_full, millis};
+use crate::cache::{Cache, Flight, Made, MissReason, Prepared, Seq, Upstream};
 use crate::event::{
     self, Counts, Diagnostic, Event, FailureKind, Outcome, Reason, RunFinished, RunOutcome,
-    RunStarted, Severity, Sink, StepFinished, StepStarted,
+    RunStarted, Severity, Sink, StepFinished, StepStarted, StepWaiting,
 };
 use crate::plan::{Plan, StepIx};
 use crate::process::{Cancel, Spawner};
@@ -117,6 +117,8 @@ struct Pending {
     prepared: Prepared,
     since: Seq,
     decided: Instant,
+    /// The right to run it alone, where that was waited for.
+    flight: Option<Flight>,
 }
 
 struct Coordinator<'a> {
@@ -293,6 +295,7 @@ impl Coordinator<'_> {
                     prepared,
                     since,
                     decided: clock::now(),
+                    flight: None,
                 }));
                 let ends = self.scheduler.must_run(step);
                 self.settle(ends);
@@ -323,7 +326,10 @@ impl<'a> Coordinator<'a> {
         }
         match self.fresh(ix) {
             Ok(Pending {
-                prepared, since, ..
+                prepared,
+                since,
+                flight,
+                ..
             }) => {
                 let (crew, step) = (self.crew, &self.plan.steps[ix]);
                 scope.spawn_fifo(move |_| {
@@ -332,6 +338,7 @@ impl<'a> Coordinator<'a> {
                         step,
                         prepared,
                         since,
+                        flight,
                     });
                 });
             }
@@ -358,6 +365,7 @@ impl<'a> Coordinator<'a> {
             prepared: self.prepare(step, since)?,
             since,
             decided: clock::now(),
+            flight: pending.flight,
         })
     }
 
@@ -384,7 +392,46 @@ impl<'a> Coordinator<'a> {
             Message::Started(step, _telling) => self.tell_started(step),
             Message::Retried(retried) => self.tell(&Event::StepRetried(*retried)),
             Message::Output(output, _permit) => self.tell(&Event::StepOutput(*output)),
+            Message::Waits(step, waits) => self.waits(step, *waits),
+            Message::Back(step, flight) => self.back(step, flight),
             Message::Done(step, done) => self.done(step, *done),
+        }
+    }
+
+    /// A thread of its own waits: it ends with the wait or with the program, whichever comes first.
+    fn waits(&mut self, step: StepIx, waits: Waits) {
+        let Waits {
+            prepared,
+            since,
+            elsewhere,
+        } = waits;
+        self.tell(&Event::StepWaiting(StepWaiting {
+            step: self.plan.steps[step].name.clone(),
+            pid: elsewhere.holder(),
+        }));
+        self.steps[step].pending = Some(Box::new(Pending {
+            prepared,
+            since,
+            // Long ago: what it reads may change while it waits.
+            decided: self.start,
+            flight: None,
+        }));
+        let ends = self.scheduler.wait_elsewhere(step);
+        self.settle(ends);
+        let messenger = self.crew.messenger.clone();
+        let thread = std::thread::Builder::new().name("waits".to_owned());
+        let waiting = thread.spawn(move || messenger.back(step, elsewhere.wait()));
+        if waiting.is_err() {
+            self.back(step, None);
+        }
+    }
+
+    fn back(&mut self, step: StepIx, flight: Option<Flight>) {
+        if !self.scheduler.back(step) {
+            return;
+        }
+        if let Some(pending) = &mut self.steps[step].pending {
+            pending.flight = flight;
         }
     }
 

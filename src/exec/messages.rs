@@ -7,7 +7,8 @@
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
-use super::worker::Done;
+use super::worker::{Done, Waits};
+use crate::cache::Flight;
 use crate::event::{StepOutput, StepRetried};
 use crate::plan::StepIx;
 
@@ -22,6 +23,10 @@ pub(super) enum Message {
     Retried(Box<StepRetried>),
     /// It printed something.
     Output(Box<StepOutput>, Permit),
+    /// Somebody else runs the same: it waits, and its slot is free.
+    Waits(StepIx, Box<Waits>),
+    /// What it waited for is over; with the right to run now, if there is one.
+    Back(StepIx, Option<Flight>),
     /// It is over, and its slot is free.
     Done(StepIx, Box<Done>),
 }
@@ -53,6 +58,14 @@ impl Messenger {
 
     pub(super) fn retried(&self, retried: StepRetried) {
         self.send(Message::Retried(Box::new(retried)));
+    }
+
+    pub(super) fn waits(&self, step: StepIx, waits: Waits) {
+        self.send(Message::Waits(step, Box::new(waits)));
+    }
+
+    pub(super) fn back(&self, step: StepIx, flight: Option<Flight>) {
+        self.send(Message::Back(step, flight));
     }
 
     pub(super) fn done(&self, step: StepIx, done: Done) {

@@ -18,7 +18,7 @@ use super::places::{Limits, Slots};
 use crate::event::Outcome;
 use crate::plan::{Plan, StepIx};
 
-/// Where a step is. It only ever moves down this list.
+/// Where a step is. It only ever moves down this list, but for one that was waited for elsewhere.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum State {
     /// Something that it needs is not over, and nothing that it needs has failed.
@@ -31,6 +31,8 @@ enum State {
     Runnable,
     /// It runs; its slots and places are taken.
     Running,
+    /// Somebody else runs the same; its slots and places are free. It becomes runnable again.
+    Elsewhere,
     /// It is over, with this outcome, for good.
     Over(Outcome),
 }
@@ -192,6 +194,26 @@ impl Scheduler {
         std::mem::take(&mut self.news)
     }
 
+    /// The step that was to run waits for somebody else who runs the same, and takes nothing
+    /// meanwhile. It has to come back by [`Self::back`].
+    pub fn wait_elsewhere(&mut self, step: StepIx) -> Vec<Ending> {
+        self.go(step, State::Elsewhere);
+        if self.stopping {
+            self.go(step, State::Over(Outcome::Cancelled));
+        }
+        self.settle_all();
+        std::mem::take(&mut self.news)
+    }
+
+    /// The step is waited for no longer; says whether it is still to run.
+    pub fn back(&mut self, step: StepIx) -> bool {
+        let waits = self.states[step] == State::Elsewhere;
+        if waits {
+            self.go(step, State::Runnable);
+        }
+        waits
+    }
+
     /// It is known before anything runs that these steps cannot. Gives all ends that follow.
     pub fn cannot_run(&mut self, steps: &[StepIx]) -> Vec<Ending> {
         for step in steps {
@@ -231,7 +253,10 @@ impl Scheduler {
             return;
         }
         for step in 0..self.states.len() {
-            if matches!(self.states[step], State::Ready | State::Runnable) {
+            if matches!(
+                self.states[step],
+                State::Ready | State::Runnable | State::Elsewhere
+            ) {
                 self.go(step, State::Over(Outcome::Cancelled));
             }
         }
@@ -303,7 +328,7 @@ impl Scheduler {
             State::Runnable => self.runnable.push((self.remaining[step], Reverse(step))),
             State::Running => self.limits.enter(step),
             State::Over(outcome) => self.over(step, outcome),
-            State::Waiting | State::Deciding => {}
+            State::Waiting | State::Deciding | State::Elsewhere => {}
         }
     }
 
@@ -326,7 +351,7 @@ impl Scheduler {
 }
 
 fn allowed(from: State, to: State) -> bool {
-    use State::{Deciding, Over, Ready, Runnable, Running, Waiting};
+    use State::{Deciding, Elsewhere, Over, Ready, Runnable, Running, Waiting};
     matches!(
         (from, to),
         (Waiting, Ready | Over(_))
@@ -336,7 +361,8 @@ fn allowed(from: State, to: State) -> bool {
                 Runnable,
                 Running | Over(Outcome::Cancelled | Outcome::Failed)
             )
-            | (Running, Over(_))
+            | (Running, Elsewhere | Over(_))
+            | (Elsewhere, Runnable | Over(Outcome::Cancelled))
     )
 }
 

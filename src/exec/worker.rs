@@ -17,7 +17,7 @@ use super::mask::Forms;
 use super::messages::Messenger;
 use super::output::{Live, StepLog};
 use super::scripts::Surroundings;
-use crate::cache::{Cache, Made, Prepared, Ran, Seq};
+use crate::cache::{Cache, Elsewhere, Flight, Made, Prepared, Ran, Seq, Turn};
 use crate::event::{FailureKind, Outcome, OutputFile, StepFinished};
 use crate::expand::Late;
 use crate::plan::{Plan, PlanStep, StepIx};
@@ -44,6 +44,15 @@ pub(super) struct Job<'a> {
     pub(super) prepared: Prepared,
     /// What was seen of files before this moment does not count.
     pub(super) since: Seq,
+    /// The right to run it alone, where that was waited for.
+    pub(super) flight: Option<Flight>,
+}
+
+/// A job that waits for somebody else who runs the same.
+pub(super) struct Waits {
+    pub(super) prepared: Prepared,
+    pub(super) since: Seq,
+    pub(super) elsewhere: Elsewhere,
 }
 
 /// The end of a job.
@@ -57,11 +66,21 @@ pub(super) struct Done {
 }
 
 impl Crew<'_> {
-    /// Carries `job` to its end and tells the coordinator.
-    pub(super) fn work(&self, job: Job<'_>) {
-        let done = catch_unwind(AssertUnwindSafe(|| Story::new(self, &job).tell()));
-        let done = done.unwrap_or_else(|_| broken(job.step, self.cache));
-        self.messenger.done(job.ix, done);
+    /// Carries `job` to its end, or to where it has to wait, and tells the coordinator.
+    pub(super) fn work(&self, mut job: Job<'_>) {
+        let flight = job.flight.take();
+        let told = catch_unwind(AssertUnwindSafe(|| Story::new(self, &job).tell(flight)));
+        match told.unwrap_or_else(|_| Ok(broken(job.step, self.cache))) {
+            Ok(done) => self.messenger.done(job.ix, done),
+            Err(elsewhere) => self.messenger.waits(
+                job.ix,
+                Waits {
+                    prepared: job.prepared,
+                    since: job.since,
+                    elsewhere,
+                },
+            ),
+        }
     }
 
     fn stamps(&self) -> &BTreeMap<String, String> {
@@ -126,22 +145,45 @@ impl<'a> Story<'a> {
         }
     }
 
-    fn tell(mut self) -> Done {
-        let step = self.job.step;
+    /// To the step's end, or to where somebody else has to be waited for.
+    fn tell(self, waited: Option<Flight>) -> Result<Done, Elsewhere> {
+        let Job {
+            step,
+            prepared,
+            since,
+            ..
+        } = self.job;
         if self.crew.cancel.is_cancelled() {
-            return Done {
+            return Ok(Done {
                 finished: Failure::cancelled().told(step),
                 made: None,
                 ran_until: None,
-            };
+            });
         }
         if let Some(made) = self.restored() {
-            return Done {
-                finished: found(step, Outcome::FromCache, &made),
-                made: Some(made),
-                ran_until: None,
-            };
+            return Ok(brought(step, made));
         }
+        let cache = self.crew.cache;
+        // What is there and cannot be brought is not tried twice.
+        let is_there = || cache.stored(step, prepared, *since).is_some();
+        let was_there = is_there();
+        // Held to the end.
+        let _flight = match waited {
+            Some(flight) => cache.still_alone(step, prepared, *since, flight),
+            None => match cache.turn(step, prepared, *since) {
+                Turn::Theirs(elsewhere) => return Err(elsewhere),
+                Turn::Ours(flight) => flight,
+            },
+        };
+        // Somebody may have been done between the first look and the turn.
+        let is_new = !was_there && is_there();
+        if let Some(made) = is_new.then(|| self.restored()).flatten() {
+            return Ok(brought(step, made));
+        }
+        Ok(self.run())
+    }
+
+    fn run(mut self) -> Done {
         let told = self.crew.messenger.started(self.job.ix);
         if self.has_terminal() {
             told.wait();
@@ -246,6 +288,15 @@ impl<'a> Story<'a> {
         finished.notes.extend(self.notes);
         self.log.without_secrets(&mut finished);
         finished
+    }
+}
+
+/// The end of a step whose result came from the store.
+fn brought(step: &PlanStep, made: Made) -> Done {
+    Done {
+        finished: found(step, Outcome::FromCache, &made),
+        made: Some(made),
+        ran_until: None,
     }
 }
 

@@ -7,6 +7,7 @@ use super::style::{DONE, ELLIPSIS, FAILED, LEFT, Paint, RESTORED, SAME};
 use super::view::Remark;
 use crate::event::{
     Diagnostic, FailureKind, Outcome, Reason, RunFinished, RunOutcome, Severity, StepFinished,
+    StepWaiting,
 };
 
 /// How many names are listed before `and n more`.
@@ -35,6 +36,20 @@ pub(super) fn finished(step: &StepFinished, verbose: bool, paint: Paint) -> Stri
         Outcome::Blocked => format!("{LEFT} {name} blocked{}", blocked_by(&step.why)),
         Outcome::Skipped => format!("{LEFT} {name} skipped"),
         Outcome::Cancelled => format!("{LEFT} {name} cancelled{}", after(step)),
+    }
+}
+
+/// That a step waits for another process.
+pub(super) fn waiting(step: &StepWaiting, paint: Paint) -> String {
+    let (name, whom) = (paint.name(&step.step), waiting_for(step.pid));
+    format!("{LEFT} {name} {whom}, which runs the same")
+}
+
+/// For whom a step waits.
+pub(super) fn waiting_for(pid: Option<u32>) -> String {
+    match pid {
+        Some(pid) => format!("waiting for process {pid}"),
+        None => "waiting for an equal step".to_owned(),
     }
 }
 

@@ -13,6 +13,7 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle, TermLike};
 
 use super::duration::human;
+use super::lines;
 use super::lines::cut;
 use super::outlet::SharedOutlet;
 use super::plain::Plain;
@@ -66,7 +67,9 @@ impl Sink for Live {
                 self.end(event);
             }
             _ if self.lent_to.is_some() => self.waiting.push(event.clone()),
-            Event::StepStarted(_) if self.bar.is_none() => self.begin(event, now),
+            Event::StepStarted(_) | Event::StepWaiting(_) if self.bar.is_none() => {
+                self.begin(event, now);
+            }
             _ if self.bar.is_none() => self.plain.take(event),
             _ => {
                 self.waiting.push(event.clone());
@@ -225,7 +228,12 @@ impl Frame<'_> {
         let attempt = step
             .attempt
             .map(|(attempt, of)| format!(", attempt {attempt} of {of}"));
-        let more = of.unwrap_or_default() + &attempt.unwrap_or_default();
+        let elsewhere = step
+            .elsewhere
+            .map(|pid| format!(", {}", lines::waiting_for(pid)));
+        let more = [of, attempt, elsewhere]
+            .map(Option::unwrap_or_default)
+            .concat();
         let name = format!("{:names$}", cut(&step.step, names));
         format!(
             "  {}  {elapsed}{}",
@@ -347,7 +355,9 @@ mod tests {
     use super::Frame;
     use crate::event::{Event, Outcome, RunOutcome, Sink};
     use crate::report::style::Paint;
-    use crate::report::testing::{Logs, Page, end_of, executed, finished, run, screen_of, started};
+    use crate::report::testing::{
+        Logs, Page, end_of, executed, finished, run, screen_of, started, waiting,
+    };
     use crate::report::view::RunView;
     use crate::report::{Options, sinks};
 
@@ -391,6 +401,24 @@ mod tests {
         fn screen(&self) -> String {
             screen_of(&self.page.text(), SIZE.0.into())
         }
+    }
+
+    #[test]
+    fn what_runs_elsewhere_is_waited_for() {
+        let mut stage = Stage::new();
+        stage.take(&[run(2, 2), waiting("a:x", Some(7)), waiting("a:y", None)]);
+        stage.tick(1200);
+        insta::assert_snapshot!(stage.screen(), @r"
+          a:x  1.2s, waiting for process 7
+          a:y  1.2s, waiting for an equal step
+          ┄┄┄┄┄┄┄┄┄┄ 0/2
+        ");
+        stage.take(&[finished("a:x", Outcome::FromCache), started("a:y", None)]);
+        stage.tick(500);
+        insta::assert_snapshot!(stage.screen(), @r"
+          a:y  0.5s
+          ━━━━━┄┄┄┄┄ 1/2, 1 from cache
+        ");
     }
 
     #[test]

@@ -61,6 +61,7 @@ impl Plain {
         match event {
             Event::Diagnostic(found) => self.tells_diagnostic(found),
             Event::RunStarted(_) | Event::StepStarted(_) | Event::StepRetried(_) => false,
+            Event::StepWaiting(_) => self.options.verbose && !self.options.silent,
             Event::StepOutput(_) => self.options.output == OutputMode::Stream,
             Event::StepFinished(step) => self.has_line(step) || self.block(step).is_some(),
             Event::RunFinished(_) => true,
@@ -79,6 +80,7 @@ impl Plain {
         match event {
             Event::Diagnostic(found) => self.diagnostic(found, outlet),
             Event::RunStarted(_) | Event::StepStarted(_) | Event::StepRetried(_) => {}
+            Event::StepWaiting(step) => outlet.say(&(lines::waiting(step, self.paint) + "\n")),
             Event::StepOutput(piece) => self.streamer.take(piece, &self.options, outlet),
             Event::StepFinished(step) => self.finished(step, outlet),
             Event::RunFinished(run) => self.end(run, outlet),

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex};
 
 use crate::event::{
     Counts, Event, FailureKind, Outcome, Reason, RunFinished, RunOutcome, RunStarted, StepFinished,
-    StepOutput, StepStarted, Stream, VERSION,
+    StepOutput, StepStarted, StepWaiting, Stream, VERSION,
 };
 
 /// A writer that keeps what is written.
@@ -79,6 +79,13 @@ pub(super) fn started(step: &str, expected_ms: Option<u64>) -> Event {
         expected_ms,
         interactive: false,
         ..StepStarted::default()
+    })
+}
+
+pub(super) fn waiting(step: &str, pid: Option<u32>) -> Event {
+    Event::StepWaiting(StepWaiting {
+        step: step.into(),
+        pid,
     })
 }
 

@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use crate::event::{
     Counts, Event, Outcome, RunFinished, RunStarted, Severity, StepFinished, StepRetried,
-    StepStarted,
+    StepStarted, StepWaiting,
 };
 
-/// A step whose command runs.
+/// A step whose command runs, here or elsewhere.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Running {
     /// The step.
@@ -22,6 +22,8 @@ pub struct Running {
     pub expected: Option<Duration>,
     /// The attempt that runs and how many there may be, from the second on.
     pub attempt: Option<(u64, u64)>,
+    /// It runs elsewhere, and is waited for: in which process.
+    pub elsewhere: Option<Option<u32>>,
 }
 
 /// A step that could not run because of another one.
@@ -76,6 +78,7 @@ impl RunView {
                 self.errors += usize::from(found.severity == Severity::Error);
             }
             Event::RunStarted(run) => self.begin(run),
+            Event::StepWaiting(step) => self.wait(step, now),
             Event::StepStarted(step) => self.start(step, now),
             Event::StepRetried(step) => self.retry(step),
             Event::StepOutput(_) => {}
@@ -135,12 +138,24 @@ impl RunView {
         self.jobs = run.jobs;
     }
 
+    fn wait(&mut self, step: &StepWaiting, now: Duration) {
+        self.running.push(Running {
+            step: step.step.clone(),
+            started: now,
+            expected: None,
+            attempt: None,
+            elsewhere: Some(step.pid),
+        });
+    }
+
     fn start(&mut self, step: &StepStarted, now: Duration) {
+        self.running.retain(|running| running.step != step.step);
         self.running.push(Running {
             step: step.step.clone(),
             started: now,
             expected: step.expected_ms.map(Duration::from_millis),
             attempt: None,
+            elsewhere: None,
         });
     }
 

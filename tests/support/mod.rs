@@ -9,7 +9,7 @@ mod text;
 
 use std::path::{Path, PathBuf};
 
-pub(crate) use sandbox::{Output, Sandbox};
+pub(crate) use sandbox::{Output, PIPE, Sandbox};
 
 /// The root of this repository.
 pub(crate) fn repository() -> PathBuf {

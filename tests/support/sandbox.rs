@@ -15,7 +15,7 @@ use tempfile::TempDir;
 use super::text;
 
 /// The program under test.
-const PIPE: &str = env!("CARGO_BIN_EXE_pipe");
+pub(crate) const PIPE: &str = env!("CARGO_BIN_EXE_pipe");
 
 /// A workspace folder; it and all around it goes when this is dropped.
 pub(crate) struct Sandbox {

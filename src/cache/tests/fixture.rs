@@ -192,6 +192,7 @@ impl Place {
             made.insert(ix, done);
         }
         cache.save().unwrap();
+        cache.leave_store();
         report.notes.extend(cache.notes());
         report
     }

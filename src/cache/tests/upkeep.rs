@@ -95,3 +95,73 @@ fn what_the_dead_left_is_no_hindrance() {
         assert_eq!(std::fs::read_dir(v1.join(folder)).unwrap().count(), 0);
     }
 }
+
+/// Everything was last used an hour earlier than it was.
+fn an_hour_goes_by(place: &Place) {
+    for file in files(place) {
+        let used = file.metadata().unwrap().modified().unwrap();
+        set_modified(&file, used - Duration::from_secs(3600)).unwrap();
+    }
+}
+
+fn size(place: &Place) -> u64 {
+    upkeep(place).stats().unwrap().size
+}
+
+/// A command that makes something else of each source.
+fn changing(name: &str, root: &Path) {
+    let text = std::fs::read_to_string(root.join("src/a")).unwrap();
+    write(&root.join(name), &text.repeat(5000));
+}
+
+#[test]
+fn runs_keep_the_store_small_by_themselves() {
+    let mut place = Place::new(vec![step("a", &["a"])]);
+    let store = place.options.store.as_mut().unwrap();
+    store.limits.max_size = 40 << 10;
+    // Each leaves 12 KiB.
+    for source in "abcdefgh".chars() {
+        place.write("src/a", &source.to_string());
+        assert_eq!(place.run(changing).did, ["executed"]);
+        assert!(size(&place) <= 48 << 10, "{source}: {}", size(&place));
+        an_hour_goes_by(&place);
+    }
+    // What was used last is there, what was used first is not.
+    for (source, did) in [("g", "restored"), ("a", "executed")] {
+        place.write("src/a", source);
+        assert_eq!(place.run(changing).did, [did], "{source}");
+    }
+}
+
+#[test]
+fn what_nobody_uses_for_long_goes_by_itself() {
+    let mut place = Place::new(vec![step("a", &["a"])]);
+    let store = place.options.store.as_mut().unwrap();
+    store.limits.max_age = Duration::from_secs(5400);
+    for source in "abc".chars() {
+        place.write("src/a", &source.to_string());
+        place.run(changing);
+        an_hour_goes_by(&place);
+        // As if the last round had been long ago.
+        crate::sys::fs::remove_file(&place.store().join("v1/census")).unwrap();
+    }
+    place.run(changing);
+    assert_eq!(upkeep(&place).stats().unwrap().results, 2);
+}
+
+#[test]
+fn a_damaged_census_is_begun_anew() {
+    let mut place = Place::new(vec![step("a", &["a"])]);
+    place.run(large);
+    let census = place.store().join("v1/census");
+    let whole = std::fs::read(&census).unwrap();
+    for at in (0..whole.len()).step_by(5) {
+        let mut flipped = whole.clone();
+        flipped[at] ^= 0x41;
+        for damaged in [&whole[..at], &flipped] {
+            crate::sys::fs::write_atomic(&census, damaged).unwrap();
+            place.write("src/a", &at.to_string());
+            place.run(large);
+        }
+    }
+}
