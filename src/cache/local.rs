@@ -219,6 +219,10 @@ impl ActionCache for LocalStore {
         Some(path)
     }
 
+    fn damaged(&self) -> usize {
+        self.shelves.damaged()
+    }
+
     fn leave(&self) {
         let mut usage = self.usage.lock().unwrap_or_else(PoisonError::into_inner);
         if let Usage::Told(_lease) = std::mem::replace(&mut *usage, Usage::Idle) {

@@ -58,6 +58,10 @@ impl ActionCache for MemoryStore {
         None
     }
 
+    fn damaged(&self) -> usize {
+        0
+    }
+
     fn leave(&self) {}
 
     fn forget(&self, key: ActionKey) -> Result<bool, FsError> {

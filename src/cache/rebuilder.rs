@@ -144,19 +144,21 @@ impl Cache {
         self.state.last(identity)
     }
 
-    /// Forgets a step: what is remembered of it, and all results under its last key. Says whether
-    /// anything was.
+    /// Forgets under which key the outputs of a step stand, and all results under that key. Which files
+    /// it made stays known. Says whether there was a key.
     ///
     /// # Errors
     ///
-    /// When the store cannot be changed.
+    /// When that cannot be written down.
     pub fn forget(&self, identity: &str) -> Result<bool, FsError> {
-        let last = self.state.last(identity);
-        self.state.forget(identity);
-        match last.as_ref().and_then(|last| last.key) {
-            Some(key) => self.forget_key(key).map(|_| true),
-            None => Ok(last.is_some()),
-        }
+        let Some(last) = self.state.last(identity) else {
+            return Ok(false);
+        };
+        let Some(key) = last.key else {
+            return Ok(false);
+        };
+        self.state.put(identity, &LastRun { key: None, ..last })?;
+        self.forget_key(key).map(|_| true)
     }
 
     /// Forgets all results under a key, in the store only. Says whether there were any.
@@ -216,6 +218,12 @@ impl Cache {
             self.fields.tidy(|| self.state.field_files());
         }
         self.tree.save()
+    }
+
+    /// How many files of the store were found damaged so far.
+    pub fn damaged(&self) -> usize {
+        let store = self.store.as_ref();
+        store.map_or(0, |store| store.results().damaged())
     }
 
     /// Says that nothing of the store is used any more, and takes a moment to keep it small. To be called

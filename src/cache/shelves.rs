@@ -18,7 +18,7 @@
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use super::action::ActionKey;
 use super::digest::Digest;
@@ -32,9 +32,10 @@ pub(super) const CACHEDIR_TAG: &str = "Signature: 8a477f597d28d172789f06886806bc
 static COUNT: AtomicU64 = AtomicU64::new(0);
 
 /// The folder of a store.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Shelves {
     dir: PathBuf,
+    damaged: AtomicUsize,
 }
 
 impl Shelves {
@@ -61,7 +62,8 @@ impl Shelves {
         for folder in [cache, &dir] {
             is_ours(folder)?;
         }
-        Ok(Self { dir })
+        let damaged = AtomicUsize::new(0);
+        Ok(Self { dir, damaged })
     }
 
     /// Where a content lies.
@@ -98,6 +100,11 @@ impl Shelves {
         entries.map(|entry| entry.path()).filter(ours).collect()
     }
 
+    /// How many files were found damaged so far.
+    pub(super) fn damaged(&self) -> usize {
+        self.damaged.load(Ordering::Relaxed)
+    }
+
     /// How a file is called in the store's folder.
     pub(super) fn name_of(&self, path: &Path) -> PathBuf {
         path.strip_prefix(&self.dir).unwrap_or(path).to_path_buf()
@@ -110,6 +117,7 @@ impl Shelves {
 
     /// Moves something damaged out of the way; what cannot be moved is overwritten later.
     pub(super) fn quarantine(&self, path: &Path) {
+        self.damaged.fetch_add(1, Ordering::Relaxed);
         let mut name = path.file_name().unwrap_or_default().to_owned();
         name.push(format!(".{}", unique()));
         let target = self.at("quarantine").join(name);

@@ -173,13 +173,6 @@ impl State {
             .inspect_err(|_| inner.damaged = true)
     }
 
-    /// Forgets a step.
-    pub(super) fn forget(&self, identity: &str) {
-        let mut inner = self.lock();
-        inner.damaged |= inner.slots.remove(identity).is_some();
-        inner.changed |= inner.damaged;
-    }
-
     /// Writes the file anew where that is needed.
     pub(super) fn save(&self) -> Result<(), FsError> {
         let mut inner = self.lock();

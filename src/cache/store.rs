@@ -54,6 +54,9 @@ pub(super) trait ActionCache: Send + Sync {
     /// Who has the claim of this name runs the command for `key`; `None` where there is no such place.
     fn flight(&self, key: ActionKey) -> Option<PathBuf>;
 
+    /// How many files of it were found damaged so far.
+    fn damaged(&self) -> usize;
+
     /// The run is over: nothing is used any more, and there is a moment to keep the store small.
     fn leave(&self);
 

@@ -327,15 +327,25 @@ pub(crate) enum CacheCommand {
         json: bool,
     },
     /// Read everything and move what is damaged to quarantine; exit 1 if something was
-    Verify {
-        /// A JSON document instead of text
-        #[arg(long)]
-        json: bool,
-    },
+    Verify(VerifyArgs),
     /// Empty it
     Clear,
     /// Forget the results of steps, here and in the store, so that they run next time
     Forget(ForgetArgs),
+}
+
+/// `pipe cache verify`.
+#[derive(ClapArgs, Clone, Debug)]
+pub(crate) struct VerifyArgs {
+    /// A JSON document instead of text
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Instead: run these steps again without the store; exit 1 if what they make is not the same
+    #[arg(long, value_name = "REF", num_args = 1..)]
+    pub(crate) rerun: Vec<String>,
+    /// The profile of the steps that run again
+    #[arg(short, long, value_name = "P", requires = "rerun")]
+    pub(crate) profile: Option<String>,
 }
 
 /// `pipe cache forget`.

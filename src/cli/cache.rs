@@ -9,7 +9,7 @@ use super::args::{CacheArgs, CacheCommand};
 use super::exit::{Exit, refuse};
 use super::options::{self, Surroundings};
 use super::session::{plural, tell};
-use super::{diagnose, forget, output, standing};
+use super::{diagnose, forget, output, rerun, standing};
 use crate::cache::{Collected, Limits, Stats, Upkeep, Verified};
 use crate::load::LoadError;
 use crate::model::{self, Settings};
@@ -31,9 +31,10 @@ pub(super) fn cache(around: &Surroundings, args: &CacheArgs) -> Exit {
                 Err(why) => refuse(&why),
             }
         }),
-        CacheCommand::Verify { json } => {
-            with_store(around, typed, |at, store| verify(at, store, *json))
+        CacheCommand::Verify(args) if args.rerun.is_empty() => {
+            with_store(around, typed, |at, store| verify(at, store, args.json))
         }
+        CacheCommand::Verify(verify) => rerun::rerun(around, verify, args.cache_dir.clone()),
         CacheCommand::Clear => with_store(around, typed, clear),
         CacheCommand::Forget(forget) => forget::forget(around, forget, args.cache_dir.clone()),
     }

@@ -22,6 +22,7 @@ mod options;
 mod output;
 mod packaging;
 mod plan;
+mod rerun;
 mod run;
 mod schema;
 mod session;

@@ -459,6 +459,9 @@ pub struct RunFinished {
     /// How many of the failed steps may fail.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub allowed: usize,
+    /// How many files of the store were found damaged and moved to quarantine.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub damaged: usize,
     /// Real time of the whole run.
     pub duration_ms: u64,
 }

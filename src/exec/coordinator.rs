@@ -590,6 +590,7 @@ impl Coordinator<'_> {
             outcome,
             counts: self.counts,
             allowed: self.allowed,
+            damaged: self.crew.cache.damaged(),
             duration_ms: millis(self.start.elapsed()),
         };
         self.tell(&Event::RunFinished(finished.clone()));

@@ -196,7 +196,11 @@ fn place(found: &Diagnostic) -> Option<String> {
 
 /// The last line of a run, without its end.
 pub(super) fn summary(run: &RunFinished, errors: usize, paint: Paint) -> String {
-    let took = human_ms(run.duration_ms);
+    let damaged = match run.damaged {
+        0 => String::new(),
+        damaged => format!("; {damaged} damaged in the store"),
+    };
+    let took = human_ms(run.duration_ms) + &damaged;
     let counts: Vec<String> = Outcome::ALL
         .into_iter()
         .filter(|outcome| run.counts.of(*outcome) > 0)
@@ -342,6 +346,7 @@ mod tests {
             outcome: RunOutcome::Failed,
             counts,
             allowed: 0,
+            damaged: 0,
             duration_ms: 1200,
         };
         let text = |run: &RunFinished| summary(run, 2, PLAIN);

@@ -159,6 +159,7 @@ pub(super) fn end_of(events: &[Event], outcome: RunOutcome) -> Event {
         outcome,
         counts,
         allowed: 0,
+        damaged: 0,
         duration_ms: 4567,
     })
 }
