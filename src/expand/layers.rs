@@ -182,11 +182,16 @@ impl<'a> Scope<'a> {
             Declared::Written(EnvText::Value(text)) => self.text_value(text),
             Declared::Written(EnvText::Unset) => Ok(empty()),
             Declared::Written(EnvText::FromCaller { default }) => {
-                match (self.facts.env.get(variable), default) {
+                let value = match (self.facts.env.get(variable), default) {
                     (Some(value), _) => Ok(outside(value.clone())),
                     (None, Some(default)) => self.text_value(default),
                     (None, None) => Ok(empty()),
-                }
+                };
+                // Whoever calls: what only some can run would be found out by the others.
+                value.map(|known| Known {
+                    outside: Some(name.to_owned()),
+                    ..known
+                })
             }
         })
     }

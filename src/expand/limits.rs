@@ -97,7 +97,7 @@ fn weight(value: &Val, depth: usize) -> Option<usize> {
     const ITEM: usize = 96;
     let inner = match value {
         Val::Null | Val::Bool(_) | Val::Int(_) => 0,
-        Val::Text(text) | Val::Number(text) => text.len(),
+        Val::Text(text) | Val::Number(text) | Val::Absolute(text) => text.len(),
         Val::Path(path) => path.as_bytes().len(),
         Val::List(_) | Val::Map(_) if depth >= MAX_DEPTH => return None,
         Val::List(items) => {

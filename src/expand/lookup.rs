@@ -3,6 +3,7 @@
 use super::error::ExpandError;
 use super::limits::{MAX_CHAIN, weigh};
 use super::names::{field, foreign, no_value_itself, typed_value, undeclared, undefined};
+use super::quote::posix_word;
 use super::scope::{Expanded, Known, Scope, Typed};
 use super::segments::Expression;
 use super::uses::Use;
@@ -204,12 +205,24 @@ impl<'a> Scope<'a> {
             ("step", _) => &["name", "dir"],
             ("pipeline", "name") => return text(&self.pipeline.name.value),
             ("pipeline", _) => &["name"],
-            ("workspace", "root") => {
-                return text(&to_text(self.facts.root.as_os_str().as_encoded_bytes()));
-            }
+            ("workspace", "root") => return Ok(self.root()),
             _ => &["root"],
         };
         Err(undefined(name, member, known.iter().copied(), span))
+    }
+
+    /// The root, which is where a person put it: a text that it is a part of stands in a script as it
+    /// is only where no shell minds its characters.
+    fn root(&self) -> Known {
+        let root = to_text(self.facts.root.as_os_str().as_encoded_bytes());
+        let typed = match posix_word(&root) == root {
+            true => Typed::Nothing,
+            false => Typed::Text,
+        };
+        Known {
+            typed,
+            ..Known::of(Val::Absolute(root))
+        }
     }
 
     fn git(&self, member: &str) -> Known {

@@ -10,6 +10,7 @@ mod describe;
 mod engine;
 mod error;
 mod facts;
+mod flow;
 mod instance;
 mod layers;
 mod limits;

@@ -173,8 +173,8 @@ pub(super) fn refuse_outside(
     reader: Reader,
     expression: &Expression,
 ) -> Expanded<()> {
-    match (&known.outside, reader.dialect()) {
-        (Some(name), Some(_)) if !one.is_compared => Err(ExpandError::OutsideText {
+    match &known.outside {
+        Some(name) if reader.runs_text() && !one.is_compared => Err(ExpandError::OutsideText {
             name: name.clone(),
             span: expression.part(&one.range),
         }),
@@ -244,9 +244,9 @@ pub(super) fn place(reader: Reader, context: Context, typed: Typed) -> Place {
         (_, None) => Place::Text,
         (_, Some(Dialect::Posix)) if typed == Typed::Nothing || is_quoted => Place::Posix(context),
         (_, Some(Dialect::Posix)) => Place::Typed(context),
-        (_, Some(Dialect::Python)) if typed == Typed::Nothing => Place::Python,
+        (_, Some(Dialect::Python)) if typed == Typed::Nothing => Place::Python(context),
         (_, Some(Dialect::Python)) => Place::TypedPython(context),
-        (_, Some(Dialect::PowerShell)) if typed == Typed::Nothing => Place::PowerShell,
+        (_, Some(Dialect::PowerShell)) if typed == Typed::Nothing => Place::PowerShell(context),
         (_, Some(Dialect::PowerShell)) => Place::TypedPowerShell(context),
         (_, Some(Dialect::Other)) if typed == Typed::Nothing => Place::Unknown,
         (_, Some(Dialect::Other)) => Place::TypedUnknown,

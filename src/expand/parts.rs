@@ -88,8 +88,19 @@ pub(super) fn description(scope: &Scope, step: &Step, errors: &mut Findings) -> 
 }
 
 pub(super) fn shell(scope: &Scope, step: &Step, errors: &mut Findings) -> Shell {
-    let words = texts(scope, &step.shell, errors);
-    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let (first, rest) = match step.shell.split_first() {
+        Some((first, rest)) => (Some(first), rest),
+        None => (None, &[][..]),
+    };
+    // Which program it is, the command line may say; not what follows if that may be code.
+    let first = first.and_then(|text| take(scope.word(text, Dialect::Other), errors));
+    let dialect = dialect(first.as_deref().unwrap_or("sh"));
+    let rest = rest
+        .iter()
+        .filter_map(|text| take(scope.word(text, dialect), errors));
+    let rest: Vec<String> = rest.collect();
+    let words = first.iter().chain(&rest).map(String::as_str);
+    let words: Vec<&str> = words.collect();
     let words: &[&str] = match words.as_slice() {
         [] | ["sh"] => &["/bin/sh", "-e", "-c"],
         ["bash"] => &["bash", "-eo", "pipefail", "-c"],
@@ -97,16 +108,20 @@ pub(super) fn shell(scope: &Scope, step: &Step, errors: &mut Findings) -> Shell 
         ["python"] => &["python3", "-c"],
         words => words,
     };
-    let program = words[0].rsplit('/').next().unwrap_or_default();
-    let dialect = match program.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.') {
+    Shell {
+        words: words.iter().map(|word| (*word).to_owned()).collect(),
+        dialect,
+    }
+}
+
+/// The language of the scripts that a program takes.
+fn dialect(program: &str) -> Dialect {
+    let name = program.rsplit('/').next().unwrap_or_default();
+    match name.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.') {
         "sh" | "bash" | "dash" | "ksh" | "zsh" | "ash" => Dialect::Posix,
         "python" => Dialect::Python,
         "pwsh" | "powershell" => Dialect::PowerShell,
         _ => Dialect::Other,
-    };
-    Shell {
-        words: words.iter().map(|word| (*word).to_owned()).collect(),
-        dialect,
     }
 }
 
@@ -400,6 +415,7 @@ enum Source {
 fn source(scope: &Scope, text: &Text) -> Result<Source, ExpandError> {
     let written = scope.pattern(text)?;
     if written.starts_with('/') && !written.starts_with("//") {
+        let written = scope.text(text)?; // which is no pattern
         if written.contains(['*', '?', '[', '{']) {
             let reason =
                 "is absolute, and such a source must be named literally, without wildcards";

@@ -18,10 +18,10 @@ pub enum Place {
     Pattern,
     /// In a script of `sh` or a relative.
     Posix(Context),
-    /// In Python code: paths and lists are literals.
-    Python,
-    /// In PowerShell code: paths and lists are literals.
-    PowerShell,
+    /// In Python code: paths and lists are literals, and paths parts of literals inside of quotes.
+    Python(Context),
+    /// In PowerShell code, likewise.
+    PowerShell(Context),
     /// In code of a language that is not known: only plain text can go in.
     Unknown,
     /// As [`Place::Posix`], for text that the command line set: always one word.
@@ -112,10 +112,11 @@ pub(super) fn put(value: &Value, place: Place) -> Result<String, Misfit> {
         Place::Posix(context) => posix(value, context),
         Place::Typed(context) if is_words(value) => posix(value, context),
         Place::Typed(context) => posix_text(&shown(value), context),
-        Place::Python => Ok(literal(value, &PYTHON)),
-        Place::PowerShell => Ok(literal(value, &POWER_SHELL)),
-        Place::TypedPython(context) => typed_literal(value, context, &PYTHON),
-        Place::TypedPowerShell(context) => typed_literal(value, context, &POWER_SHELL),
+        Place::Python(_) | Place::PowerShell(_) if !is_words(value) => Ok(shown(value)),
+        Place::Python(context) | Place::TypedPython(context) => literal_in(value, context, &PYTHON),
+        Place::PowerShell(context) | Place::TypedPowerShell(context) => {
+            literal_in(value, context, &POWER_SHELL)
+        }
         Place::TypedUnknown => Err(Misfit::UnknownShell),
         Place::Unknown if is_words(value) => Err(Misfit::UnknownShell),
         Place::Unknown => Ok(shown(value)),
@@ -265,22 +266,16 @@ const POWER_SHELL: Literals = Literals {
     words: ["$true", "$false", "$null"],
 };
 
-/// Paths and lists as literals, other text as it stands.
-fn literal(value: &Value, of: &Literals) -> String {
-    if is_list(value) {
-        let items: Vec<String> = items(value).map(|item| element(&item, of)).collect();
-        return format!("{}{}{}", of.list.0, items.join(", "), of.list.1);
-    }
-    match value.is_safe() {
-        true => (of.text)(&value.to_string()),
-        false => shown(value),
-    }
+/// A list as a literal.
+fn list(value: &Value, of: &Literals) -> String {
+    let items: Vec<String> = items(value).map(|item| element(&item, of)).collect();
+    format!("{}{}{}", of.list.0, items.join(", "), of.list.1)
 }
 
-/// What the command line set, as a literal or as a part of one.
-fn typed_literal(value: &Value, context: Context, of: &Literals) -> Result<String, Misfit> {
+/// A value as a literal or as a part of one.
+fn literal_in(value: &Value, context: Context, of: &Literals) -> Result<String, Misfit> {
     match context {
-        Context::Word | Context::Part if is_list(value) => Ok(literal(value, of)),
+        Context::Word | Context::Part if is_list(value) => Ok(list(value, of)),
         Context::Word | Context::Part => Ok((of.text)(&shown(value))),
         Context::Comment => Ok(plain(value).replace(char::is_control, " ")),
         Context::Unclear => Err(Misfit::UnclearText),
@@ -296,7 +291,7 @@ fn element(value: &Value, of: &Literals) -> String {
         ValueKind::Bool => of.words[usize::from(!value.is_true())].to_owned(),
         ValueKind::None | ValueKind::Undefined => of.words[2].to_owned(),
         ValueKind::Number => value.to_string(),
-        ValueKind::Seq | ValueKind::Iterable => literal(value, of),
+        ValueKind::Seq | ValueKind::Iterable => list(value, of),
         _ => (of.text)(&value.to_string()),
     }
 }
@@ -390,9 +385,12 @@ mod tests {
             put(&path("-rf"), Place::Posix(Context::Word)).as_deref(),
             Ok("./-rf")
         );
-        assert_eq!(put(&nasty, Place::Python).as_deref(), Ok(r#"'a "$x\''"#));
         assert_eq!(
-            put(&nasty, Place::PowerShell).as_deref(),
+            put(&nasty, Place::Python(Context::Word)).as_deref(),
+            Ok(r#"'a "$x\''"#)
+        );
+        assert_eq!(
+            put(&nasty, Place::PowerShell(Context::Word)).as_deref(),
             Ok(r#"'a "$x'''"#)
         );
         assert_eq!(put(&nasty, Place::Text).as_deref(), Ok("a \"$x'"));
@@ -414,16 +412,16 @@ mod tests {
             assert!(put(&list, Place::Posix(context)).is_err(), "{context:?}");
         }
         assert_eq!(
-            put(&list, Place::Python).as_deref(),
+            put(&list, Place::Python(Context::Word)).as_deref(),
             Ok("['-ldflags=-s -w', '-trimpath']")
         );
         let mixed = Value::from(vec![Value::from(1), Value::from(true), Value::from("it's")]);
         assert_eq!(
-            put(&mixed, Place::Python).as_deref(),
+            put(&mixed, Place::Python(Context::Word)).as_deref(),
             Ok(r"[1, True, 'it\'s']")
         );
         assert_eq!(
-            put(&mixed, Place::PowerShell).as_deref(),
+            put(&mixed, Place::PowerShell(Context::Word)).as_deref(),
             Ok("@(1, $true, 'it''s')")
         );
     }

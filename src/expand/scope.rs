@@ -66,14 +66,9 @@ impl Known {
         }
     }
 
-    /// The same, with another value made of it: a boolean or number carries nobody's text.
+    /// The same, with another value made of it.
     fn with(self, value: Val) -> Self {
-        let is_text = !matches!(value, Val::Bool(_) | Val::Int(_) | Val::Number(_));
-        Self {
-            value,
-            outside: self.outside.filter(|_| is_text),
-            typed: self.typed,
-        }
+        Self { value, ..self }
     }
 }
 
@@ -82,6 +77,8 @@ impl Known {
 pub(super) enum Reader {
     /// `pipe`, before anything runs.
     Early,
+    /// A program that runs scripts of this language, as one of its arguments.
+    Word(Dialect),
     /// `pipe`, as a pattern or path: values of path expressions stand for themselves.
     Pattern,
     /// A process' environment or `pipe`, at the step's turn.
@@ -99,8 +96,13 @@ impl Reader {
     pub(super) fn dialect(self) -> Option<Dialect> {
         match self {
             Self::Script(dialect) | Self::Before(dialect) => Some(dialect),
-            Self::Early | Self::Pattern | Self::Late | Self::Check => None,
+            Self::Early | Self::Word(_) | Self::Pattern | Self::Late | Self::Check => None,
         }
+    }
+
+    /// Whether it could run what is in a text.
+    pub(super) fn runs_text(self) -> bool {
+        self.dialect().is_some() || matches!(self, Self::Word(_))
     }
 
     /// What reads the other texts of a check whose scripts it reads.
@@ -178,6 +180,11 @@ impl<'a> Scope<'a> {
     /// Text without expressions that are known only later.
     pub(super) fn text(&self, text: &Text) -> Expanded<String> {
         self.early(text, Reader::Early)
+    }
+
+    /// A word of the command that scripts of `dialect` are given to: they may be code as well.
+    pub(super) fn word(&self, text: &Text, dialect: Dialect) -> Expanded<String> {
+        self.early(text, Reader::Word(dialect))
     }
 
     /// A path or pattern; what expressions put in is escaped where it comes from a path.
@@ -352,6 +359,11 @@ impl<'a> Scope<'a> {
             return Ok((self.late_piece(expression, &uses, reader, context)?, false));
         }
         let (value, known) = self.evaluate(expression, reader)?;
+        let is_code = matches!(reader, Reader::Word(dialect) if dialect != Dialect::Other);
+        if is_code && known.typed != Typed::Nothing {
+            let (name, span) = (expression.text.clone(), expression.span);
+            return Err(ExpandError::OutsideText { name, span });
+        }
         let place = place(reader, context, known.typed);
         let text = quote::put(&value, place).map_err(|fault| misfit(&fault, expression))?;
         let is_plain = known.typed == Typed::Nothing && !quote::is_words(&value);
@@ -478,11 +490,12 @@ impl<'a> Scope<'a> {
         let mut values = values.into_iter();
         let value = engine::evaluate(&expression.text, &uses, |_| values.next().flatten())
             .map_err(|fault| expression.error(fault))?;
-        // A boolean or number carries nobody's text.
-        if matches!(value.kind(), ValueKind::Bool | ValueKind::Number) {
-            return Ok((value, Known::of(Val::Null)));
-        }
-        from.typed = expression.typed(from.typed, &uses);
+        from.typed = match value.kind() {
+            // These carry nobody's text. Text from outside is judged by what the expression could
+            // give, so that it is refused for everybody or for nobody.
+            ValueKind::Bool | ValueKind::Number => Typed::Nothing,
+            _ => expression.typed(from.typed, &uses),
+        };
         if let Some((one, known)) = outside {
             refuse_outside(&known, one, reader, expression)?;
             from.outside = known.outside;
@@ -527,7 +540,7 @@ impl<'a> Scope<'a> {
     /// What paths are shown relative to.
     fn dir(&self, reader: Reader) -> &RelPath {
         match reader {
-            Reader::Early | Reader::Pattern | Reader::Check => &self.pipeline.dir,
+            Reader::Early | Reader::Word(_) | Reader::Pattern | Reader::Check => &self.pipeline.dir,
             Reader::Late | Reader::Script(_) | Reader::Before(_) => &self.step_dir,
         }
     }
@@ -559,13 +572,15 @@ impl<'a> Scope<'a> {
     fn check_use(&self, one: &Use, reader: Reader, expression: &Expression) -> Expanded<()> {
         let span = || expression.part(&one.range);
         match (one.root(), reader.dialect()) {
+            ("trigger", _) if reader.runs_text() && !one.is_compared => {
+                Err(ExpandError::OutsideText {
+                    name: one.name(),
+                    span: span(),
+                })
+            }
             ("output" | "outputs", _) => self.refuse_pattern(one.root(), reader, span()),
             ("env", Some(_)) => Err(ExpandError::EnvInRun {
                 name: one.member().unwrap_or("NAME").to_owned(),
-                span: span(),
-            }),
-            ("trigger", Some(_)) if !one.is_compared => Err(ExpandError::OutsideText {
-                name: one.name(),
                 span: span(),
             }),
             _ => Ok(()),

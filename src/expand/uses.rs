@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use super::engine::{FILTERS, Fault, TESTS};
+use super::flow::carries;
 use super::limits::check_size;
 use super::scope::Typed;
 use super::tokens::{Kind, Token, tokens};
@@ -26,7 +27,7 @@ pub(super) struct Use<'e> {
     pub(super) defaulted: bool,
     /// What stands beside it.
     pub(super) role: Role,
-    /// Only whether a comparison holds comes of its value: nothing of its text.
+    /// Nothing of its text can get into the value: it is only compared, counted or a condition.
     pub(super) is_compared: bool,
 }
 
@@ -133,7 +134,7 @@ pub(super) fn uses<'e>(
                 range: tokens[at].at..tokens[end - 1].range().end,
                 defaulted: is_defaulted(&tokens[end..]),
                 role: role(&tokens, at, end),
-                is_compared: is_compared(&tokens[..at], &tokens[end..]),
+                is_compared: !carries(&tokens, at, end),
             });
             at = end;
         }
@@ -299,19 +300,6 @@ fn role(tokens: &[Token], at: usize, end: usize) -> Role {
         false if counts(before.last()) || counts(after.first()) => Role::Number,
         false => Role::Free,
     }
-}
-
-/// Whether a value between these tokens is a part of an operand of a comparison: hardly anything
-/// binds as loosely.
-fn is_compared(before: &[Token], after: &[Token]) -> bool {
-    let words = ["in", "is", "not"];
-    let follows = |token: &Token| token.kind == Kind::Word && words.contains(&token.text);
-    before
-        .last()
-        .is_some_and(|token| compares(token) || token.text == "in")
-        || after
-            .first()
-            .is_some_and(|token| compares(token) || follows(token))
 }
 
 /// Whether the value of `expression` is what the filter `quote` gives, as it gives it.

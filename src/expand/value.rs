@@ -26,6 +26,8 @@ pub enum Val {
     Text(String),
     /// A path; shown relative to the folder of whoever reads it.
     Path(RelPath),
+    /// An absolute path.
+    Absolute(String),
     /// A list.
     List(Vec<Self>),
     /// A map, in the order written.
@@ -74,7 +76,7 @@ impl Val {
             Self::Null => String::new(),
             Self::Bool(value) => value.to_string(),
             Self::Int(value) => value.to_string(),
-            Self::Number(text) | Self::Text(text) => text.clone(),
+            Self::Number(text) | Self::Text(text) | Self::Absolute(text) => text.clone(),
             Self::Path(path) => to_text(path.as_bytes()),
             Self::List(items) => items.iter().map(Self::label).collect::<Vec<_>>().join(" "),
             Self::Map(map) => map.get("name").map(Self::label).unwrap_or_default(),
@@ -96,6 +98,7 @@ impl Val {
                 .unwrap_or_else(|| Value::from(written.as_str())),
             Self::Text(text) => Value::from(text.as_str()),
             Self::Path(path) => path_value(path, dir),
+            Self::Absolute(path) => Value::from_safe_string(path.clone()),
             Self::List(items) => Value::from(
                 items
                     .iter()
@@ -141,6 +144,9 @@ impl Val {
 
     fn from_text(value: &Value, dir: &RelPath) -> Self {
         let text = value.to_string();
+        if value.is_safe() && text.starts_with('/') {
+            return Self::Absolute(text);
+        }
         if value.is_safe()
             && let Ok(path) = RelPath::resolve(dir, &to_bytes(&text))
         {
