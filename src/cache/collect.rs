@@ -12,7 +12,7 @@ use std::time::SystemTime;
 use super::action::ActionKey;
 use super::digest::Digest;
 use super::kept;
-use super::lease::{lease, others_since, paths};
+use super::lease::{forget_the_dead, lease, others_since, paths};
 use super::local::Limits;
 use super::result::Record;
 use super::shelves::Shelves;
@@ -49,6 +49,7 @@ impl<'a> Collector<'a> {
     pub(super) fn new(shelves: &'a Shelves) -> Result<Self, FsError> {
         let own = lease(shelves)?;
         empty_trash(shelves);
+        forget_the_dead(shelves);
         let trash = shelves
             .at("trash")
             .join(own.path().file_name().unwrap_or_default());

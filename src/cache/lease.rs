@@ -32,6 +32,12 @@ pub(super) fn others_since(shelves: &Shelves, own: &Claim) -> Option<SystemTime>
     alive.filter_map(since).min()
 }
 
+/// Removes the claims on keys that the dead have left: one that can be taken is nobody's, and its file
+/// goes with it.
+pub(super) fn forget_the_dead(shelves: &Shelves) {
+    paths(shelves, "flight").for_each(|path| drop(Claim::take(&path)));
+}
+
 /// What is in a folder of the store.
 pub(super) fn paths(shelves: &Shelves, folder: &str) -> impl Iterator<Item = PathBuf> {
     let entries = std::fs::read_dir(shelves.at(folder)).into_iter().flatten();

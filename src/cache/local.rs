@@ -10,7 +10,7 @@ use std::io::{Read, Write};
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use super::action::ActionKey;
@@ -72,6 +72,8 @@ pub(super) struct LocalStore {
     usage: Mutex<Usage>,
     /// How many bytes were put into it.
     added: AtomicU64,
+    /// Where claims on keys are, once that folder is there.
+    flights: OnceLock<Option<PathBuf>>,
 }
 
 /// Whether somebody may use the store without being told of.
@@ -91,6 +93,7 @@ impl LocalStore {
             durable: at.durable,
             usage: Mutex::new(Usage::Idle),
             added: AtomicU64::new(0),
+            flights: OnceLock::new(),
         })
     }
 
@@ -214,9 +217,11 @@ impl ActionCache for LocalStore {
     }
 
     fn flight(&self, key: ActionKey) -> Option<PathBuf> {
-        let path = self.shelves.at("flight").join(key.0.hex());
-        fs::create_dir_all(path.parent()?).ok()?;
-        Some(path)
+        let folder = self.flights.get_or_init(|| {
+            let folder = self.shelves.at("flight");
+            fs::create_dir_all(&folder).ok().map(|()| folder)
+        });
+        Some(folder.as_ref()?.join(key.0.hex()))
     }
 
     fn damaged(&self) -> usize {

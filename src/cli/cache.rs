@@ -263,7 +263,9 @@ fn clear(at: &Place, store: Option<&Upkeep>) -> Exit {
     };
     let waiting = |holder: Option<u32>| {
         let holder = holder.map_or(String::new(), |pid| format!(" (process {pid})"));
-        output::err(&format!("waiting for another `pipe cache clear`{holder}\n"));
+        output::err(&format!(
+            "waiting for another process that cleans up the store{holder}\n"
+        ));
     };
     match store.clear(waiting) {
         Ok(done) => {

@@ -86,12 +86,17 @@ fn what_the_dead_left_is_no_hindrance() {
     let mut place = Place::new(vec![step("a", &["a"])]);
     place.run(large);
     let v1 = place.store().join("v1");
-    for file in ["trash/1-0/7", "live/1-0", "cas/ab/.pipe-tmp-xyz"] {
+    for file in [
+        "trash/1-0/7",
+        "live/1-0",
+        "flight/ab",
+        "cas/ab/.pipe-tmp-xyz",
+    ] {
         write(&v1.join(file), "");
     }
     let done = upkeep(&place).collect(&NOTHING).unwrap();
     assert_eq!((done.left, done.spared, files(&place).len()), (0, 0, 0));
-    for folder in ["trash", "live"] {
+    for folder in ["trash", "live", "flight"] {
         assert_eq!(std::fs::read_dir(v1.join(folder)).unwrap().count(), 0);
     }
 }
