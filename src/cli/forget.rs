@@ -12,6 +12,7 @@ use super::output;
 use super::plan::{Ahead, look_ahead};
 use super::session::{Session, plural};
 use crate::cache::{ActionKey, Digest};
+use crate::exec::Asked;
 use crate::sys::fs::{FsError, create_dir_all};
 use crate::sys::lock::Lock;
 
@@ -30,7 +31,7 @@ pub(super) fn forget(around: &Surroundings, args: &ForgetArgs, cache_dir: Option
         cache_dir,
     };
     // What the steps would be looked up under now: `.pipe` may not know them.
-    let ahead = match look_ahead(around, &selection, &store, &[], false) {
+    let ahead = match look_ahead(around, &selection, &store, &[], Asked::default()) {
         Ok(ahead) => ahead,
         Err(exit) => return exit,
     };

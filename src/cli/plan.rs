@@ -8,7 +8,7 @@ use super::options::{self, Surroundings};
 use super::output;
 use super::session::{Session, tell};
 use crate::cache::{Cache, CacheOptions};
-use crate::exec::{Answer, Around, Cancel, Decision, decide};
+use crate::exec::{Answer, Around, Asked, Cancel, Decision, decide};
 use crate::plan::Plan;
 use crate::process::OsSpawner;
 
@@ -26,7 +26,7 @@ pub(super) fn plan(
     store: &StoreArgs,
     as_json: bool,
 ) -> Exit {
-    match look_ahead(around, selection, store, &[], false) {
+    match look_ahead(around, selection, store, &[], Asked::default()) {
         Ok(ahead) if as_json => {
             output::json(&document(&ahead));
             Exit::Good
@@ -41,7 +41,11 @@ pub(super) fn plan(
 
 /// `pipe run -n` and `pipe run -q`.
 pub(super) fn ahead(around: &Surroundings, args: &RunArgs) -> Exit {
-    let ahead = match look_ahead(around, &args.selection, &args.store, &args.args, args.force) {
+    let asked = Asked {
+        force: args.force,
+        in_depth: false,
+    };
+    let ahead = match look_ahead(around, &args.selection, &args.store, &args.args, asked) {
         Ok(ahead) => ahead,
         Err(exit) => return exit,
     };
@@ -72,7 +76,7 @@ pub(super) fn look_ahead(
     selection: &Selection,
     store: &StoreArgs,
     args: &[String],
-    force: bool,
+    asked: Asked,
 ) -> Result<Ahead, Exit> {
     let mut session = Session::open(around)?;
     let planned = session.plan(selection, args, false).map_err(|events| {
@@ -87,7 +91,7 @@ pub(super) fn look_ahead(
         store: options::store(around, store, settings, &session.root),
         ignore: settings.ignore.clone(),
         run: String::new(),
-        read_store: !force,
+        read_store: !asked.force,
     };
     let cache = Cache::open(options, &planned.plan).map_err(|error| refuse(&error.to_string()))?;
     let cancel = Cancel::new().map_err(|error| refuse(&error.to_string()))?;
@@ -97,7 +101,7 @@ pub(super) fn look_ahead(
         spawner: &OsSpawner,
         cancel: &cancel,
     };
-    let decisions = decide(&planned.plan, &cache, &tools, force);
+    let decisions = decide(&planned.plan, &cache, &tools, asked);
     for decision in &decisions {
         let name = &planned.plan.steps[decision.step].name;
         for warning in &decision.warnings {

@@ -7,14 +7,23 @@ use super::exit::{Exit, refuse};
 use super::options::Surroundings;
 use super::output;
 use super::plan::{Ahead, as_json, look_ahead};
-use crate::exec::{Answer, Decision};
+use crate::exec::{Answer, Asked, Decision};
 use crate::sys::clock::rfc3339;
 
 pub(super) fn why(around: &Surroundings, args: &WhyArgs) -> Exit {
     if args.selection.words.is_empty() {
         return refuse("`pipe why` wants the name of a step, for example `pipe why api:build`");
     }
-    let ahead = match look_ahead(around, &args.selection, &args.store, &[], false) {
+    let ahead = match look_ahead(
+        around,
+        &args.selection,
+        &args.store,
+        &[],
+        Asked {
+            force: false,
+            in_depth: true,
+        },
+    ) {
         Ok(ahead) => ahead,
         Err(exit) => return exit,
     };

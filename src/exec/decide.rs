@@ -95,9 +95,17 @@ pub struct Around<'a> {
     pub cancel: &'a Cancel,
 }
 
-/// What [`super::run`] would do with each step of `plan`, in the plan's order. With `force` it
-/// would run everything.
-pub fn decide(plan: &Plan, cache: &Cache, around: &Around<'_>, force: bool) -> Vec<Decision> {
+/// What the one who asks has in mind.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Asked {
+    /// Everything would run.
+    pub force: bool,
+    /// To be told of results that are good in other workspaces only; to find them takes time.
+    pub in_depth: bool,
+}
+
+/// What [`super::run`] would do with each step of `plan`, in the plan's order.
+pub fn decide(plan: &Plan, cache: &Cache, around: &Around<'_>, asked: Asked) -> Vec<Decision> {
     let tools = Tools {
         cache,
         spawner: around.spawner,
@@ -117,9 +125,9 @@ pub fn decide(plan: &Plan, cache: &Cache, around: &Around<'_>, force: bool) -> V
             (Decision::new(ix, Answer::Skipped), None)
         } else if open.is_empty() {
             let upstream = inputs(step).filter_map(|need| Some((need, made[need].as_ref()?)));
-            decide_one(ix, step, &tools, &Upstream::new(upstream), force)
+            decide_one(ix, step, &tools, &Upstream::new(upstream), asked)
         } else {
-            (unsure(ix, plan, open, cache, force), None)
+            (unsure(ix, plan, open, cache, asked.force), None)
         };
         if !decision.answer.is_nothing() {
             decision.warnings.extend(tools.caller.bad_secret(step));
@@ -164,7 +172,7 @@ fn decide_one(
     step: &PlanStep,
     tools: &Tools<'_>,
     upstream: &Upstream<'_>,
-    force: bool,
+    asked: Asked,
 ) -> (Decision, Option<Made>) {
     let cache = tools.cache;
     let prepared = cache.prepare(step, upstream, 0);
@@ -173,7 +181,7 @@ fn decide_one(
         Ok(prepared) => prepared,
         Err(why) => return (Decision::new(ix, Answer::Fail(why)), None),
     };
-    let up_to_date = match force {
+    let up_to_date = match asked.force {
         true => Err(vec![MissReason::Forced]),
         false => cache.up_to_date(step, &prepared, 0),
     };
@@ -181,7 +189,7 @@ fn decide_one(
         Ok(made) => (Decision::new(ix, Answer::UpToDate), Some(made)),
         Err(why) => {
             let stored = || cache.stored(step, &prepared, 0);
-            match (!force).then(stored).flatten() {
+            match (!asked.force).then(stored).flatten() {
                 Some(key) => {
                     let decision = Decision::new(ix, Answer::Restore).because(&why);
                     let decision = Decision {
@@ -190,7 +198,11 @@ fn decide_one(
                     };
                     (decision, remembered(cache, step, &prepared))
                 }
-                None => (Decision::new(ix, Answer::Run).because(&why), None),
+                None => {
+                    let more = asked.in_depth.then(|| cache.explain(step, &prepared));
+                    let why = more.unwrap_or(why);
+                    (Decision::new(ix, Answer::Run).because(&why), None)
+                }
             }
         }
     };

@@ -48,7 +48,7 @@ use crate::plan::Plan;
 use crate::process::Spawner;
 
 pub use crate::process::{Cancel, Listener};
-pub use decide::{Answer, Around, Decision, decide};
+pub use decide::{Answer, Around, Asked, Decision, decide};
 pub use error::ExecError;
 pub use inventory::{Needed, inventory};
 pub use scheduler::{Ending, Scheduler};

@@ -5,7 +5,7 @@
 //! does not hold is left to the step's own turn where a step that it needs may provide it.
 
 use super::checks::Checker;
-use super::decide::{Answer, Around, decide};
+use super::decide::{Answer, Around, Asked, decide};
 use super::environment::environment;
 use super::failure::Failure;
 use super::scripts::Surroundings;
@@ -23,13 +23,17 @@ pub(super) fn preflight(plan: &Plan, crew: &Crew<'_>) -> Vec<(StepIx, Failure)> 
         return Vec::new();
     }
     // What tools say now is not what they say at a step's turn: another step may bring them.
+    let asked = Asked {
+        force: crew.options.force,
+        in_depth: false,
+    };
     let around = Around {
         root: &crew.options.root,
         caller_env: &crew.options.caller_env,
         spawner: crew.spawner,
         cancel: crew.cancel,
     };
-    let decisions = decide(plan, crew.cache, &around, crew.options.force);
+    let decisions = decide(plan, crew.cache, &around, asked);
     let may_run = decisions.iter().filter(|decision| {
         let step = &plan.steps[decision.step];
         asks(step)

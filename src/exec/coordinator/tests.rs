@@ -7,7 +7,7 @@ use std::sync::{Arc, Barrier, Mutex};
 
 use super::*;
 use crate::cache::CacheOptions;
-use crate::exec::{Answer, Around, decide, fixture};
+use crate::exec::{Answer, Around, Asked, decide, fixture};
 use crate::expand::{LateTexts, Piece, Place, Template};
 use crate::path::RelPath;
 use crate::plan::{CacheMode, Check, CheckKind, Literal, PlanStep, Sources};
@@ -135,7 +135,10 @@ impl Workspace {
                 spawner: &FakeSpawner::new(|_| Act::exit(0)),
                 cancel: &Cancel::new().unwrap(),
             },
-            self.options.force,
+            Asked {
+                force: self.options.force,
+                in_depth: false,
+            },
         );
         decisions
             .into_iter()
