@@ -489,6 +489,16 @@ fn matrices() {
         bad("more than can be counted", matrix(&format!("    matrix:\n{}", lines(50, &format!("      a#: [{}]", names(50, "v"))))), "combinations"),
         bad("large values", matrix(&format!("    matrix: {{ a: [{}], b: [{}] }}", "x".repeat(1_000_000), names(1_000, "v"))), "memory"),
         bad("many keys", matrix(&format!("    matrix:\n      include:\n{}", lines(9_000, "      - { b#: x }"))), "memory"),
+        bad(
+            "keys for all",
+            matrix(&format!("    matrix:\n      a: [{}]\n      include:\n{}", names(9_000, "v"), lines(2_000, "      - { k#: x }"))),
+            "memory",
+        ),
+        good(
+            "all but one taken away",
+            matrix(&format!("    matrix:\n      a: [{}]\n      exclude:\n{}", names(9_000, "v"), lines(8_999, "      - { a: v# }"))),
+            "pipe check",
+        ),
         bad("all with all", two("b"), "edges in all"),
         good("one with one", two("a"), "pipe check"),
         good(

@@ -23,7 +23,7 @@ const MAX_TEXTS: usize = 256 << 20;
 const TEXT: usize = 96;
 /// Bytes of all else that a graph's instances hold.
 const MAX_INSTANCES: usize = 512 << 20;
-/// Bytes of the values of one matrix, and pairs of combinations and entries that are compared.
+/// Bytes of the values of one matrix.
 pub(super) const MAX_MATRIX: usize = 64 << 20;
 
 /// What the expansion of one graph has used up.

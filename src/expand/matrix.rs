@@ -21,7 +21,8 @@ use crate::path::{RelPath, to_text};
 use crate::source::Spanned;
 use crate::suggest::did_you_mean;
 
-/// All values of all combinations of one matrix.
+/// All values of all combinations of one matrix, and those that entries of `include` and `exclude`
+/// are about.
 const MOST_VALUES: usize = 1_000_000;
 
 /// One combination.
@@ -59,18 +60,17 @@ pub(super) fn cells(
         count.checked_mul(values.len() as u64)
     });
     refuse_many(step, matrix, count.unwrap_or(u64::MAX))?;
-    check_sizes(step, matrix, &axes, count.unwrap_or(u64::MAX))?;
-    let mut combinations = product(&axes);
+    check_sizes(step, &axes, count.unwrap_or(u64::MAX))?;
+    let mut product = Product::new(&axes, scope);
     for entry in &matrix.exclude {
         let values = exclude_values(entry, &axes, scope)?;
-        combinations.retain(|combination| {
-            !values
-                .iter()
-                .all(|(key, value)| has(combination, key, value, scope))
-        });
+        for ix in product.fitting(&values) {
+            product.combinations[ix] = None;
+        }
+        product.refuse_much(step)?;
     }
-    let some = !axes.is_empty() && axes.values().all(|values| !values.is_empty());
-    let all = include(combinations, &matrix.include, &axes, scope)?;
+    let some = !product.combinations.is_empty();
+    let all = include(product, step, &matrix.include, &axes)?;
     if let (true, true, Some(entry)) = (some, all.is_empty(), matrix.exclude.last()) {
         return Err(ExpandError::EmptyMatrix {
             step: step.name.value.clone(),
@@ -81,12 +81,9 @@ pub(super) fn cells(
     named(all, &axes, scope).ok_or_else(|| ExpandError::too_much(step.name.span))
 }
 
-/// Refuses values that are too large for so many combinations, and entries that are too many to
-/// compare with all of them.
-fn check_sizes(step: &Step, matrix: &Matrix, axes: &Axes, count: u64) -> Expanded<()> {
-    let count = count as usize;
-    let entries = matrix.include.len() + matrix.exclude.len();
-    let mut bytes = count.saturating_mul(entries);
+/// Refuses values that are too large for so many combinations.
+fn check_sizes(step: &Step, axes: &Axes, count: u64) -> Expanded<()> {
+    let (count, mut bytes) = (count as usize, 0_usize);
     for values in axes.values() {
         let mut sum = 0;
         for known in values {
@@ -236,35 +233,79 @@ fn files(glob: &crate::parse::Text, scope: &Scope) -> Result<Vec<Known>, ExpandE
     Ok(files.map(|path| Known::of(Val::Path(path))).collect())
 }
 
-/// All combinations; the first axis changes slowest.
-fn product(axes: &Axes) -> Vec<Values> {
-    if axes.is_empty() {
-        return Vec::new();
-    }
-    let mut combinations = vec![Values::new()];
-    for (name, values) in axes {
-        combinations = combinations
-            .into_iter()
-            .flat_map(|combination| {
-                values.iter().map(move |value| {
-                    let mut longer = combination.clone();
-                    longer.insert(name.clone(), value.clone());
-                    longer
-                })
-            })
-            .collect();
-    }
-    combinations
+/// All combinations of the axes, in which those with certain values are found without a search.
+struct Product<'a> {
+    scope: &'a Scope<'a>,
+    /// The first axis changes slowest; `None` is one that is taken away.
+    combinations: Vec<Option<Values>>,
+    /// Of each axis, where each value stands, by its name.
+    places: Vec<(&'a str, HashMap<String, usize>)>,
+    /// So many values of combinations have entries been about.
+    looked_at: usize,
 }
 
-/// Whether the combination has this value; a map may be named by its `name`.
-fn has(combination: &Values, key: &str, value: &Known, scope: &Scope) -> bool {
-    combination
-        .get(key)
-        .is_some_and(|own| match (&own.value, &value.value) {
-            (Val::Text(own), Val::Text(value)) => own == value,
-            (own, value) => own == value || label(own, scope) == label(value, scope),
-        })
+impl<'a> Product<'a> {
+    fn new(axes: &'a Axes, scope: &'a Scope<'a>) -> Self {
+        let place = |(place, known): (usize, &Known)| (label(&known.value, scope), place);
+        let axis = |(name, values): (&'a String, &'a Vec<Known>)| {
+            let places = values.iter().enumerate().map(place);
+            (name.as_str(), places.collect())
+        };
+        let mut combinations: Vec<Values> = match axes.is_empty() {
+            true => Vec::new(),
+            false => vec![Values::new()],
+        };
+        for (name, values) in axes {
+            combinations = combinations
+                .into_iter()
+                .flat_map(|combination| {
+                    values.iter().map(move |value| {
+                        let mut longer = combination.clone();
+                        longer.insert(name.clone(), value.clone());
+                        longer
+                    })
+                })
+                .collect();
+        }
+        Self {
+            scope,
+            combinations: combinations.into_iter().map(Some).collect(),
+            places: axes.iter().map(axis).collect(),
+            looked_at: 0,
+        }
+    }
+
+    /// The combinations that have all these values, as far as they are values of axes; a map may be
+    /// named by its `name`.
+    fn fitting(&mut self, values: &[(Spanned<String>, Known)]) -> Vec<usize> {
+        if self.combinations.is_empty() {
+            return Vec::new();
+        }
+        let mut fitting = vec![0];
+        for (axis, places) in &self.places {
+            let wanted = values.iter().find(|(name, _)| name.value == *axis);
+            let chosen = match wanted {
+                Some((_, known)) => match places.get(&label(&known.value, self.scope)) {
+                    Some(place) => *place..place + 1,
+                    None => 0..0,
+                },
+                None => 0..places.len(),
+            };
+            let longer = |ix: usize| chosen.clone().map(move |place| ix * places.len() + place);
+            fitting = fitting.into_iter().flat_map(longer).collect();
+        }
+        fitting.retain(|ix| self.combinations[*ix].is_some());
+        self.looked_at += fitting.len() * values.len().max(1);
+        fitting
+    }
+
+    /// Refuses entries that fit too many combinations, all together.
+    fn refuse_much(&self, step: &Step) -> Expanded<()> {
+        match self.looked_at <= MOST_VALUES {
+            true => Ok(()),
+            false => Err(ExpandError::too_much(step.name.span)),
+        }
+    }
 }
 
 fn entry_values(
@@ -282,7 +323,7 @@ fn exclude_values(
     entry: &Combination,
     axes: &Axes,
     scope: &Scope,
-) -> Result<Vec<(String, Known)>, ExpandError> {
+) -> Result<Vec<(Spanned<String>, Known)>, ExpandError> {
     let values = entry_values(entry, scope)?;
     for (name, _) in &values {
         if !axes.contains_key(&name.value) {
@@ -294,47 +335,34 @@ fn exclude_values(
             });
         }
     }
-    Ok(values
-        .into_iter()
-        .map(|(name, value)| (name.value, value))
-        .collect())
+    Ok(values)
 }
 
 fn include(
-    mut combinations: Vec<Values>,
+    mut product: Product,
+    step: &Step,
     entries: &[Combination],
     axes: &Axes,
-    scope: &Scope,
 ) -> Result<Vec<Values>, ExpandError> {
-    let original = combinations.len();
+    let mut own = Vec::new();
     for entry in entries {
-        let values = entry_values(entry, scope)?;
-        let mut added = false;
-        for combination in &mut combinations[..original] {
-            let fits = values
-                .iter()
-                .filter(|(name, _)| axes.contains_key(&name.value))
-                .all(|(name, value)| has(combination, &name.value, value, scope));
-            if fits {
-                added = true;
-                for (name, value) in values
-                    .iter()
-                    .filter(|(name, _)| !axes.contains_key(&name.value))
-                {
-                    combination.insert(name.value.clone(), value.clone());
-                }
-            }
+        let values = entry_values(entry, product.scope)?;
+        let fitting = product.fitting(&values);
+        product.refuse_much(step)?;
+        let named = values.into_iter().map(|(name, value)| (name.value, value));
+        if fitting.is_empty() {
+            own.push(named.collect());
+            continue;
         }
-        if !added {
-            combinations.push(
-                values
-                    .into_iter()
-                    .map(|(name, value)| (name.value, value))
-                    .collect(),
-            );
+        let added: Vec<(String, Known)> =
+            named.filter(|(name, _)| !axes.contains_key(name)).collect();
+        for combination in fitting {
+            let combination = product.combinations[combination].iter_mut();
+            combination.for_each(|values| values.extend(added.iter().cloned()));
         }
     }
-    Ok(combinations)
+    let all = product.combinations.into_iter().flatten();
+    Ok(all.chain(own).collect())
 }
 
 /// Names each combination by its axes in the order written, with include-only keys only where two
