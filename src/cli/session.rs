@@ -33,8 +33,6 @@ pub(super) struct Session<'a> {
     pub(super) asked: BTreeSet<String>,
     /// The dotenv files that were asked for.
     env_files: Arc<EnvFiles>,
-    /// Whether what is missing may be missing only because a file could not be read.
-    doubtful: bool,
     /// Values from the command line that were refused.
     refused: Vec<ExpandError>,
 }
@@ -75,7 +73,6 @@ impl<'a> Session<'a> {
             tell(&events(&[Box::new(error)], &Default::default(), around));
             Exit::Invalid
         })?;
-        let doubtful = loaded.doubtful || !loaded.load.is_empty();
         let findings = of_loading(&mut loaded);
         let env_files = Arc::new(EnvFiles::new(&root, &loaded.sources, env_files_matter));
         Ok(Self {
@@ -86,7 +83,6 @@ impl<'a> Session<'a> {
             findings,
             asked: BTreeSet::new(),
             env_files,
-            doubtful,
             refused: Vec::new(),
         })
     }
@@ -135,7 +131,7 @@ impl<'a> Session<'a> {
         match select(&self.loaded.workspace, &request) {
             Ok(wanted) => self.link(&facts, &wanted, purpose),
             Err(errors) => {
-                if !self.doubtful {
+                if !self.loaded.doubts.any() {
                     self.findings
                         .extend(errors.into_iter().map(|error| Box::new(error) as Finding));
                 }
@@ -165,25 +161,29 @@ impl<'a> Session<'a> {
         if let Some(paths) = &mut self.loaded.looked_at {
             paths.extend(looked_at);
         }
-        let (doubtful, findings, refused) = (self.doubtful, &mut self.findings, &self.refused);
-        let is_missing = |error: &ExpandError| {
-            matches!(
-                error,
-                ExpandError::Undefined { .. } | ExpandError::Pool { .. }
-            )
+        let (doubts, sources) = (&self.loaded.doubts, &self.loaded.sources);
+        let (findings, refused) = (&mut self.findings, &self.refused);
+        // The names of other pipelines may be lost in any file.
+        let in_doubt = |name: &str, span| match name.starts_with("needs") || name.contains(':') {
+            true => doubts.any(),
+            false => doubts.hold_at(span),
+        };
+        let is_missing = |error: &ExpandError| match error {
+            ExpandError::Undefined { name, span, .. } => in_doubt(name, *span),
+            ExpandError::Pool { span, .. } => doubts.hold_at(*span),
+            _ => false,
         };
         findings.extend(
             expand
                 .into_iter()
-                .filter(|error| !(refused.contains(error) || doubtful && is_missing(error)))
+                .filter(|error| !(refused.contains(error) || is_missing(error)))
                 .map(|error| Box::new(error) as Finding),
         );
-        let follows = |error: &GraphError| {
-            doubtful
-                && matches!(
-                    error,
-                    GraphError::Unknown { .. } | GraphError::NoInstance { .. }
-                )
+        let follows = |error: &GraphError| match error {
+            GraphError::Unknown { span, .. } | GraphError::NoInstance { span, .. } => {
+                in_doubt(sources.text(*span), *span)
+            }
+            _ => false,
         };
         findings.extend(
             errors

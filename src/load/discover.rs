@@ -76,6 +76,9 @@ impl Loader {
     /// The workspace that the files make.
     pub(super) fn finish(mut self) -> Loaded {
         self.lower_all();
+        if !self.loaded.load.is_empty() {
+            self.loaded.doubts.everywhere();
+        }
         self.loaded
     }
 
@@ -275,16 +278,21 @@ impl Loader {
             self.templates.add_named(read.templates());
             self.templates.incomplete = read.loses_names();
         }
-        self.loaded.doubtful |= read.loses_names();
+        let loses_names = read.loses_names();
         let extends = read.extends();
-        let own = extends
-            .is_some()
-            .then(|| source.span(0..source.text().len()));
+        let whole = source.span(0..source.text().len());
+        let own = extends.as_ref().map(|_| whole);
         let base = self.base_of(Id::File(file.clone()), extends);
         let inherited = &mut self.templates.inherited;
         let parsed = read.finish(base.as_base(), inherited, &self.loaded.sources);
         let lacks_base = matches!(base, Found::Unknown);
-        self.loaded.doubtful |= lacks_base || !parsed.whole && parsed.document.steps.is_none();
+        if loses_names || lacks_base || !parsed.whole && parsed.document.steps.is_none() {
+            match is_root && loses_names || own.is_some() {
+                // Its variables are for all; a template's mistakes may only be this file's.
+                true => self.loaded.doubts.everywhere(),
+                false => self.loaded.doubts.of_file(whole),
+            }
+        }
         self.complain(parsed.errors);
         let place = Place {
             file,

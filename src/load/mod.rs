@@ -5,6 +5,7 @@
 //! also gathers what expressions may ask of the world (`facts`), dotenv files among it (`env_files`).
 
 mod discover;
+mod doubt;
 mod env_files;
 mod error;
 mod facts;
@@ -16,6 +17,7 @@ use std::collections::HashSet;
 use std::path::PathBuf;
 
 pub use discover::{load, load_file};
+pub use doubt::Doubts;
 pub use env_files::EnvFiles;
 pub use error::LoadError;
 pub use facts::{facts, stamps};
@@ -54,6 +56,6 @@ pub struct Loaded {
     pub files: HashSet<RelPath>,
     /// Where `workspace.members` says that there is no member.
     pub left_out: Vec<Pattern>,
-    /// A file gave no steps for its mistakes: what others miss may be in it.
-    pub doubtful: bool,
+    /// Where something may be missing only for the mistakes of a file.
+    pub doubts: Doubts,
 }

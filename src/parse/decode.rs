@@ -71,7 +71,9 @@ impl<'a> Cx<'a> {
         place: &'static str,
         keys: &[&str],
     ) {
-        let help = foreign::help(key, keys);
+        let file = self.sources.file(span);
+        let comma = file.and_then(|file| traps::comma_made_a_key(file, span));
+        let help = comma.or_else(|| foreign::help(key, keys));
         self.errors.push(ParseError::UnknownKey {
             key: key.to_owned(),
             place,

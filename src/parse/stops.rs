@@ -6,6 +6,8 @@
 
 use std::ops::Range;
 
+use super::decode::Document;
+use super::document::StepDoc;
 use super::error::ParseError;
 use super::traps::{self, Line};
 use crate::source::SourceFile;
@@ -291,6 +293,13 @@ fn closing(open: char) -> Option<char> {
     }
 }
 
+fn opening(close: char) -> char {
+    match close {
+        ']' => '[',
+        _ => '{',
+    }
+}
+
 fn mismatch(file: &SourceFile, opened: usize, close: char) -> ParseError {
     let open = file.text()[opened..].chars().next().unwrap_or('[');
     let right = closing(open).unwrap_or(']');
@@ -298,14 +307,21 @@ fn mismatch(file: &SourceFile, opened: usize, close: char) -> ParseError {
     let at = line.text[opened - line.start..]
         .rfind(close)
         .map(|at| opened + at);
-    let corrected = at.map(|at| line.with(&(at..at + 1), &right.to_string()));
+    // The other bracket may close what was opened before this one.
+    let count = |bracket| line.text.matches::<char>(bracket).count();
+    let is_needed = count(opening(close)) >= count(close);
+    let (instead, but_not) = match is_needed {
+        true => (format!("{right}{close}"), String::new()),
+        false => (right.to_string(), format!(", not `{close}`")),
+    };
+    let corrected = at.map(|at| line.with(&(at..at + 1), &instead));
     ParseError::Unclosed {
         open,
         opened: file.span(opened..opened + 1),
         noticed: at.map(|at| file.span(at..at + 1)),
         help: match corrected {
-            Some(line) => format!("close it with `{right}`, not `{close}`: `{line}`"),
-            None => format!("close it with `{right}`, not `{close}`"),
+            Some(line) => format!("close it with `{right}`{but_not}: `{line}`"),
+            None => format!("close it with `{right}`{but_not}"),
         },
     }
 }
@@ -332,9 +348,20 @@ fn colon(file: &SourceFile, stop: &Stop) -> Option<ParseError> {
 
 fn colon_error(file: &SourceFile, value: Range<usize>) -> ParseError {
     let line = Line::at(file, value.start);
+    let text = &file.text()[value.clone()];
+    let outer = line.text.split(':').next().unwrap_or_default();
+    let outer = outer.trim_start_matches([' ', '-']);
+    let is_key = |word: &str| StepDoc::KEYS.contains(&word);
+    let nests = !is_key(outer) && text.split(": ").next().is_some_and(is_key);
     ParseError::NeedsQuotes {
         what: "`: ` in a value without quotes: YAML reads it as a key".to_owned(),
-        help: format!("quote it: `{}`", line.quoting(file, &value)),
+        help: match nests {
+            true => format!(
+                "a map in one line has braces: `{}`",
+                line.with(&value, &format!("{{ {text} }}"))
+            ),
+            false => format!("quote it: `{}`", line.quoting(file, &value)),
+        },
         span: file.span(value),
     }
 }
@@ -429,9 +456,20 @@ fn leading_on(file: &SourceFile, line: Line<'_>, stop: &Stop) -> Option<ParseErr
             '`' => format!("a value cannot start with a backtick: {what}"),
             _ => format!("a value cannot start with `{first}`: {what}"),
         },
-        help: format!("quote it: `{}`", line.quoting(file, &value)),
+        help: match first {
+            '|' | '>' if goes_on_below(file, line) => {
+                format!("a text of several lines begins on the line below the `{first}`")
+            }
+            _ => format!("quote it: `{}`", line.quoting(file, &value)),
+        },
         span: file.span(value),
     })
+}
+
+/// Whether the next line is indented deeper than this one.
+fn goes_on_below(file: &SourceFile, line: Line<'_>) -> bool {
+    let next = Line::at(file, line.end() + 1);
+    next.start > line.start && next.indentation().len() > line.indentation().len()
 }
 
 /// What YAML takes the first character of `text` for.

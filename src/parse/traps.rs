@@ -189,7 +189,14 @@ pub(super) fn unknown_tag(file: &SourceFile, tag: String, range: Range<usize>) -
         Some(value) if value.start == range.start => value,
         _ => flow_item(file, range.start),
     };
-    let help = format!("as text it is quoted: `{}`", line.quoting(file, &value));
+    let text = &file.text()[range.end..value.end.max(range.end)];
+    let help = match text.trim_start() {
+        rest if rest.starts_with(['{', '[']) => {
+            let tag = range.start..value.end - rest.len();
+            format!("leave it away: `{}`", line.with(&tag, ""))
+        }
+        _ => format!("as text it is quoted: `{}`", line.quoting(file, &value)),
+    };
     ParseError::UnknownTag {
         tag: short(&tag),
         span: file.span(range),
@@ -292,6 +299,48 @@ pub(super) fn colon_made_a_map(file: &SourceFile, key: Span) -> Option<String> {
         let line = line.quoting(file, &value);
         format!("`: ` makes this a map; as text it is quoted: `{line}`")
     })
+}
+
+/// The help for a key that no `:` follows: `{ description: one, two }` has the key `two` to YAML.
+pub(super) fn comma_made_a_key(file: &SourceFile, key: Span) -> Option<String> {
+    let at = (key.start - file.base()) as usize;
+    let line = Line::at(file, at);
+    let mut value = flow_item(file, at);
+    let is_alone = |item: &Range<usize>| !file.text()[item.clone()].contains(':');
+    let follows_comma = |item: &Range<usize>| {
+        let before = line.text[..item.start - line.start].trim_end();
+        before
+            .ends_with(',')
+            .then_some(line.start + before.len() - 1)
+    };
+    if !is_alone(&value) {
+        return None;
+    }
+    // All that stands between commas without a colon belongs to the value before.
+    while let Some(comma) = follows_comma(&value) {
+        value.start = flow_item(file, comma).start;
+    }
+    while file.text()[value.end..line.end()]
+        .trim_start()
+        .starts_with(',')
+    {
+        let rest = &line.text[value.end - line.start..];
+        let next = value.end + rest.find(|c: char| !c.is_whitespace() && c != ',')?;
+        let next = next..flow_item(file, next).end;
+        if !is_alone(&next) || next.is_empty() {
+            break;
+        }
+        value.end = next.end;
+    }
+    let first = file.text()[value.clone()].chars().next()?;
+    let brackets = file.text()[value.clone()].contains(['[', ']', '{', '}']);
+    if value.start == at || brackets || matches!(first, '"' | '\'') {
+        return None;
+    }
+    let quoted = line.quoting(file, &value);
+    Some(format!(
+        "a comma ends a value between braces; as text it is quoted: `{quoted}`"
+    ))
 }
 
 /// The help for nothing where text is wanted: `key: #x` is a comment to YAML.
