@@ -9,6 +9,9 @@ use crate::graph::StepGraph;
 use crate::path::RelPath;
 use crate::source::Span;
 
+/// So many globs are compared with all outputs, to tell what is wrong with them.
+const MOST_COMPARED: usize = 100;
+
 /// The globs of all steps, and what steps make: that is no source.
 #[derive(Default)]
 pub(super) struct Globs {
@@ -63,22 +66,21 @@ impl Globs {
             .globs
             .iter()
             .filter(|(pattern, _)| !matches_any(pattern, &sources));
-        unmatched
-            .map(|(pattern, span)| ExpandError::NoFile {
-                pattern: pattern.text().to_owned(),
-                span: *span,
-                help: self.help(pattern),
-            })
-            .collect()
+        let no_file = |(at, (pattern, span)): (usize, &(Pattern, Span))| ExpandError::NoFile {
+            pattern: pattern.text().to_owned(),
+            span: *span,
+            help: self.help(pattern, at < MOST_COMPARED),
+        };
+        unmatched.enumerate().map(no_file).collect()
     }
 
-    fn help(&self, pattern: &Pattern) -> String {
-        let is_made = self.outputs.iter().any(|output| match &output.kind {
+    fn help(&self, pattern: &Pattern, compares: bool) -> String {
+        let is_it = |output: &Output| match &output.kind {
             OutputKind::File(path) => pattern.matches(path),
             OutputKind::Folder(path) => pattern.prefix().is_in(path),
             OutputKind::Glob(other) => other.text() == pattern.text(),
-        });
-        match is_made {
+        };
+        match compares && self.outputs.iter().any(is_it) {
             true => "what a step makes is no source: name that step in `needs`".to_owned(),
             false => "put its spelling right, or take it away".to_owned(),
         }
