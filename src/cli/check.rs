@@ -12,7 +12,7 @@ use super::options::Surroundings;
 use super::output;
 use super::session::{Session, plural, tell, tell_refusal};
 use crate::event::Event;
-use crate::expand::{ExpandError, Facts};
+use crate::expand::{ExpandError, Facts, unused};
 use crate::graph::{
     GraphError, InstanceIx, Linked, Purpose, SelectError, Wanted, every, examine, indirect, link,
     select,
@@ -112,6 +112,7 @@ fn expand_all(session: &mut Session, gives_steps: bool) -> Vec<PlanStep> {
     if let Some(wanted) = of_targets {
         examine_targets(session, &facts, &wanted);
     }
+    judge_unused(session, &facts);
     // What is a source depends on all that steps make: where that is in doubt, nothing is said.
     if !session.findings.iter().any(is_error) {
         let ignore = &session.loaded.workspace.settings.ignore;
@@ -124,6 +125,22 @@ fn expand_all(session: &mut Session, gives_steps: bool) -> Vec<PlanStep> {
         .findings
         .retain(|finding| clash(finding).is_none_or(|places| told.insert(places)));
     steps
+}
+
+/// Mistakes in what no step uses; those in what some step uses have been told.
+fn judge_unused(session: &mut Session, facts: &Facts) {
+    let place = |finding: &dyn Diagnostic| {
+        let label = finding.labels().into_iter().flatten().next();
+        label.map(|label| (label.offset(), label.len()))
+    };
+    let told = session.findings.iter();
+    let mut told: HashSet<_> = told.filter_map(|finding| place(&**finding)).collect();
+    let mut errors = unused(&session.loaded.workspace, facts);
+    let is_missing = |error: &ExpandError| matches!(error, ExpandError::Undefined { .. });
+    errors.retain(|error| {
+        !(session.doubtful && is_missing(error)) && told.insert(place(error).unwrap_or_default())
+    });
+    session.findings.extend(errors.into_iter().map(boxed));
 }
 
 /// What all targets want, unless there are none or it cannot be told.

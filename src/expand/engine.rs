@@ -53,24 +53,11 @@ pub(super) fn evaluate(
     {
         return value_of(whole).ok_or_else(no_value);
     }
-    // Names are given to the engine as names of its own: ours may have hyphens, and one that is
-    // used twice may be text here and a number there.
-    let own = |at: usize| format!("_{at}");
-    let mut text = String::with_capacity(expression.len());
-    let mut context = BTreeMap::new();
-    let mut shifts = Vec::with_capacity(uses.len());
-    let mut end = 0;
-    for (at, one) in uses.iter().enumerate() {
-        text.push_str(&expression[end..one.range.start]);
-        let start = text.len();
-        text.push_str(&own(at));
-        end = one.range.end;
-        shifts.push((start..text.len(), one.range.clone()));
-        if let Some(value) = value_of(one) {
-            context.insert(own(at), value);
-        }
-    }
-    text.push_str(&expression[end..]);
+    let (text, shifts) = renamed(expression, uses);
+    let values = uses.iter().enumerate();
+    let context: BTreeMap<String, Value> = values
+        .filter_map(|(at, one)| Some((own(at), value_of(one)?)))
+        .collect();
     let is_number = |name: &str| {
         let value: Option<&Value> = context.get(name);
         value.is_some_and(|value| value.kind() == ValueKind::Number)
@@ -89,6 +76,39 @@ pub(super) fn evaluate(
         true => Err(no_value()),
         false => Ok(value),
     }
+}
+
+/// Whether `expression` is one, whatever the values.
+pub(super) fn read(expression: &str, uses: &[Use]) -> Result<(), Fault> {
+    let (text, shifts) = renamed(expression, uses);
+    match ENGINE.compile_expression(&text) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(fault(&error, expression, &shifts)),
+    }
+}
+
+/// Where a name of the engine's text stands there, and where ours stands.
+type Shift = (Range<usize>, Range<usize>);
+
+/// The expression as the engine gets it. Names are names of its own there: ours may have hyphens, and
+/// one that is used twice may be text here and a number there.
+fn renamed(expression: &str, uses: &[Use]) -> (String, Vec<Shift>) {
+    let mut text = String::with_capacity(expression.len());
+    let mut shifts = Vec::with_capacity(uses.len());
+    let mut end = 0;
+    for (at, one) in uses.iter().enumerate() {
+        text.push_str(&expression[end..one.range.start]);
+        let start = text.len();
+        text.push_str(&own(at));
+        end = one.range.end;
+        shifts.push((start..text.len(), one.range.clone()));
+    }
+    text.push_str(&expression[end..]);
+    (text, shifts)
+}
+
+fn own(at: usize) -> String {
+    format!("_{at}")
 }
 
 /// The help where a value is missing.
@@ -169,7 +189,7 @@ fn jobs(late: &Late) -> Value {
 }
 
 /// What the engine says, in our words and with places of the expression as it was written.
-fn fault(error: &Error, expression: &str, shifts: &[(Range<usize>, Range<usize>)]) -> Fault {
+fn fault(error: &Error, expression: &str, shifts: &[Shift]) -> Fault {
     let detail = error.detail().unwrap_or_default();
     let (message, help) = match error.kind() {
         ErrorKind::UndefinedError => ("it uses a value that is not there".to_owned(), Some(DEFAULT.to_owned())),
@@ -208,7 +228,7 @@ fn remedy(what: &str) -> &'static str {
 }
 
 /// Where `at` of the engine's text is in the expression as it was written.
-fn written(at: usize, shifts: &[(Range<usize>, Range<usize>)], is_end: bool) -> usize {
+fn written(at: usize, shifts: &[Shift], is_end: bool) -> usize {
     let begun =
         |(own, _): &&(Range<usize>, Range<usize>)| own.start < at || own.start == at && !is_end;
     match shifts.iter().rfind(begun) {

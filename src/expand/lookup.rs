@@ -13,7 +13,7 @@ use crate::path::to_text;
 use crate::source::Span;
 
 /// All first parts of names, but for `trigger`, which no run has yet.
-const ROOTS: [&str; 16] = [
+pub(super) const ROOTS: [&str; 16] = [
     "vars",
     "matrix",
     "env",
@@ -31,7 +31,7 @@ const ROOTS: [&str; 16] = [
     "workspace",
     "jobs",
 ];
-const GIT: [&str; 5] = ["commit", "short", "branch", "tag", "dirty"];
+pub(super) const GIT: [&str; 5] = ["commit", "short", "branch", "tag", "dirty"];
 
 impl<'a> Scope<'a> {
     /// Whether the name `root.name` is declared: what has hyphens in it is one name then.
@@ -179,7 +179,7 @@ impl<'a> Scope<'a> {
         }
     }
 
-    fn no_such_name(&self, root: &str, one: &Use, span: Span) -> ExpandError {
+    pub(super) fn no_such_name(&self, root: &str, one: &Use, span: Span) -> ExpandError {
         let help = match foreign(one) {
             _ if self.declares("vars", root) => format!("variables are written `vars.{root}`"),
             _ if self.declares("matrix", root) => format!("axes are written `matrix.{root}`"),

@@ -27,6 +27,7 @@ mod shell;
 mod template;
 mod tokens;
 mod unseen;
+mod unused;
 mod uses;
 mod value;
 
@@ -45,4 +46,5 @@ pub use resolved::{
 };
 pub use shell::Context;
 pub use template::{FillError, Late, Piece, Template};
+pub use unused::unused;
 pub use value::Val;
