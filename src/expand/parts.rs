@@ -131,26 +131,28 @@ pub(super) fn duration(
     written: Option<&Written<Duration>>,
     errors: &mut Findings,
 ) -> Option<Duration> {
-    take(time(scope, written), errors).flatten()
+    take(value(scope, written, model::duration), errors).flatten()
 }
 
-fn time(
+/// What `read` makes of a text that may be the value of an expression.
+fn value<T: Clone>(
     scope: &Scope,
-    written: Option<&Written<Duration>>,
-) -> Result<Option<Duration>, ExpandError> {
+    written: Option<&Written<T>>,
+    read: fn(&str) -> Result<T, Complaint>,
+) -> Result<Option<T>, ExpandError> {
     let text = match written {
         None => return Ok(None),
-        Some(Written::Known(duration)) => return Ok(Some(*duration)),
+        Some(Written::Known(value)) => return Ok(Some(value.clone())),
         Some(Written::Expression(text)) => text,
     };
-    let duration = model::duration(&scope.text(text)?);
     let span = text.span;
-    let duration = duration.map_err(|Complaint { message, help }| ExpandError::Value {
+    let value = read(&scope.text(text)?);
+    let value = value.map_err(|Complaint { message, help }| ExpandError::Value {
         message,
         span,
         help: Some(help),
     });
-    duration.map(Some)
+    value.map(Some)
 }
 
 /// Texts of a list, filled in.
@@ -499,8 +501,8 @@ fn one_check(
                 path if path.is_empty() => scope.pipeline.dir.clone(),
                 path => resolve(scope, &path, subject.span)?,
             },
-            min_size: written.sizes.0,
-            max_size: written.sizes.1,
+            min_size: value(scope, written.sizes.0.as_ref(), model::size)?,
+            max_size: value(scope, written.sizes.1.as_ref(), model::size)?,
             executable: written.executable,
             matches,
         },
@@ -514,11 +516,7 @@ fn one_check(
         },
         "tool" => CheckKind::Tool {
             name: scope.text(subject)?,
-            version: written
-                .version
-                .as_ref()
-                .map(|version| scope.text(version))
-                .transpose()?,
+            version: value(scope, written.version.as_ref(), model::requirement)?,
             command: written
                 .command
                 .as_ref()
@@ -536,8 +534,8 @@ fn one_check(
     };
     Ok(Some(Check {
         kind,
-        within: time(scope, written.within.as_ref())?,
-        timeout: time(scope, written.timeout.as_ref())?.unwrap_or(CHECK_TIMEOUT),
+        within: value(scope, written.within.as_ref(), model::duration)?,
+        timeout: value(scope, written.timeout.as_ref(), model::duration)?.unwrap_or(CHECK_TIMEOUT),
         message,
         late,
     }))

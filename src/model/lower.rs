@@ -270,6 +270,11 @@ impl Lowering {
             let Some(profile) = &target.profile else {
                 continue;
             };
+            if profile.value.contains("${{") {
+                let Complaint { message, help } = no_expression();
+                self.bad_value(message, profile.span, help);
+                continue;
+            }
             if !pipeline.profiles.contains_key(&profile.value) {
                 let known: Vec<&str> = pipeline.profiles.keys().map(String::as_str).collect();
                 self.errors.push(ModelError::UnknownProfile {
@@ -304,7 +309,10 @@ impl Lowering {
 
     fn env_text(&mut self, doc: &EnvDoc) -> Option<EnvText> {
         Some(match doc {
-            EnvDoc::Value(text) => EnvText::Value(text.clone()),
+            EnvDoc::Value(text) => {
+                self.no_nul(text);
+                EnvText::Value(text.clone())
+            }
             EnvDoc::Unset => EnvText::Unset,
             EnvDoc::FromCaller { from, default } if from.text == "caller" => EnvText::FromCaller {
                 default: default.clone(),
@@ -345,6 +353,15 @@ impl Lowering {
         }
     }
 
+    /// No program can be given a text with a NUL in it.
+    fn no_nul(&mut self, text: &Text) {
+        if text.text.contains('\0') {
+            let message = "there is a NUL character in this text".to_owned();
+            let help = "it would end the text for every program: take `\\0` out, or let the script print it";
+            self.bad_value(message, text.span, help);
+        }
+    }
+
     fn bad_value(&mut self, message: String, span: Span, help: impl Into<String>) {
         let help = help.into();
         self.errors.push(ModelError::BadValue {
@@ -375,10 +392,28 @@ impl Lowering {
         read: impl Fn(&str) -> Result<T, Complaint>,
     ) -> Option<T> {
         let text = text?;
-        read(&text.value.text)
+        let value = match text.value.text.contains("${{") {
+            true => Err(no_expression()),
+            false => read(&text.value.text),
+        };
+        value
             .map_err(|Complaint { message, help }| self.bad_value(message, text.span, help))
             .ok()
     }
+}
+
+/// Why an expression is refused where one could be expected.
+fn no_expression() -> Complaint {
+    Complaint::new(
+        "no expression can stand here".to_owned(),
+        "what a step is and which profile it has is settled before expressions are worked out: write the word itself",
+    )
+}
+
+/// Whether a variable may be called so, as far as others find it under that name.
+fn is_variable(name: &str) -> bool {
+    let is_odd = |c: char| c == '=' || c.is_whitespace() || c.is_control();
+    !name.is_empty() && !name.contains(is_odd)
 }
 
 /// `fsync`, the one word of `durability`: whether it is there.

@@ -15,7 +15,7 @@ pub use error::{Complaint, ModelError};
 pub use lower::{Lowered, Place, lower};
 pub use name::NameKind;
 pub use pipeline::{Pipeline, Profile, Settings, Target, Vars, Workspace};
-pub use quantity::{duration, limit, size};
+pub use quantity::{duration, limit, requirement, size};
 pub use reference::{Reference, ReferenceError, display_cell};
 pub use step::{
     Axis, CacheWord, CheckText, Combination, EnvFileText, EnvMap, EnvText, Matrix, OutputText,

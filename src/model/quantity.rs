@@ -1,4 +1,4 @@
-//! Durations and sizes as people write them.
+//! Durations, sizes and versions as people write them.
 
 use std::time::Duration;
 
@@ -103,6 +103,21 @@ pub fn size(text: &str) -> Result<u64, Complaint> {
         _ => return Err(wrong()),
     };
     number.checked_mul(factor).ok_or_else(wrong)
+}
+
+/// Reads what is wanted of a version: `>=1.22`, `^3.9`.
+///
+/// # Errors
+///
+/// What is wrong.
+pub fn requirement(text: &str) -> Result<String, Complaint> {
+    match semver::VersionReq::parse(text) {
+        Ok(_) => Ok(text.to_owned()),
+        Err(error) => Err(Complaint::new(
+            format!("`{text}` is no version requirement: {error}"),
+            "a requirement is like `>=1.22`, `^3.9` or `>=18, <21`",
+        )),
+    }
 }
 
 #[cfg(test)]

@@ -220,7 +220,7 @@ pub struct CheckText {
     /// The text of that key.
     pub subject: Text,
     /// Limits of a file's size.
-    pub sizes: (Option<u64>, Option<u64>),
+    pub sizes: (Option<Written<u64>>, Option<Written<u64>>),
     /// Whether a file must be executable.
     pub executable: Option<bool>,
     /// The statuses that are good; none means all from 200 to 299.
@@ -230,7 +230,7 @@ pub struct CheckText {
     /// A regular expression that must not match.
     pub not_matches: Option<Text>,
     /// A semver requirement.
-    pub version: Option<Text>,
+    pub version: Option<Written<String>>,
     /// The command that names the version.
     pub command: Option<Text>,
     /// Tried until then.

@@ -197,7 +197,8 @@ impl Laying<'_> {
             }
         }
         for (key, node) in own.into_iter().flatten() {
-            if removes(&node) && !matches!(kind, Kind::Env | Kind::Values) {
+            let is_inherited = kind != Kind::File || !OWN.contains(&&*key.text);
+            if removes(&node) && is_inherited && !matches!(kind, Kind::Env | Kind::Values) {
                 if self.known {
                     self.nothing_to_remove(kind, &key, below);
                 }

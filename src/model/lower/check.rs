@@ -2,9 +2,9 @@
 
 use regex::RegexBuilder;
 
-use super::Lowering;
+use super::{Lowering, is_variable};
 use crate::model::step::CheckText;
-use crate::model::{ModelError, duration, limit, size};
+use crate::model::{ModelError, duration, limit, requirement, size};
 use crate::parse::{CheckDoc, Text};
 use crate::source::{Span, Spanned};
 
@@ -26,22 +26,20 @@ impl Lowering {
         let (kind, subject) = self.subject(doc)?;
         let doc = &doc.value;
         self.check_demands(doc, kind);
-        if kind == "http" {
-            self.check_url(subject);
-        }
+        self.check_subject(kind, subject);
         Some(CheckText {
             span: subject.span,
             kind,
             subject: subject.value.clone(),
             sizes: (
-                self.read(doc.min_size.as_ref(), size),
-                self.read(doc.max_size.as_ref(), size),
+                self.written(doc.min_size.as_ref(), size),
+                self.written(doc.max_size.as_ref(), size),
             ),
             executable: doc.executable.as_ref().map(|executable| executable.value),
             status: self.status(doc),
             matches: self.pattern(doc.matches.as_ref()),
             not_matches: self.pattern(doc.not_matches.as_ref()),
-            version: self.version(doc.version.as_ref()),
+            version: self.written(doc.version.as_ref(), requirement),
             command: doc.command.as_ref().map(|text| text.value.clone()),
             within: self.written(doc.within.as_ref(), duration),
             timeout: self.written(doc.timeout.as_ref(), limit),
@@ -121,20 +119,36 @@ impl Lowering {
         }
     }
 
-    /// A URL without expressions in it is looked at now.
-    fn check_url(&mut self, url: &Spanned<Text>) {
-        let text = &url.value.text;
-        let is_url = ["http://", "https://", "${{"]
-            .iter()
-            .any(|start| text.starts_with(start));
-        if !is_url {
-            let help = format!("did you mean `http://{text}`?");
-            self.bad_value(
-                format!("`{text}` is not a URL: it begins with `http://` or `https://`"),
-                url.span,
-                help,
-            );
-        }
+    /// What is looked at; as far as there are no expressions in it.
+    fn check_subject(&mut self, kind: &str, subject: &Spanned<Text>) {
+        let text = subject.value.text.as_str();
+        let is_open = text.contains("${{");
+        let (message, help) = match kind {
+            "run" => return self.no_nul(&subject.value),
+            "http" => match url_fault(text, is_open) {
+                Some(fault) => fault,
+                None => return,
+            },
+            _ if is_open => return,
+            "tcp" if !is_address(text) => (
+                format!("`{text}` is not a host and a port"),
+                "write `tcp: localhost:8080`; ports go from 1 to 65535".to_owned(),
+            ),
+            "env" if !is_variable(text) => (
+                format!("`{text}` cannot be the name of a variable"),
+                "name one variable that must be set: `env: GOROOT`".to_owned(),
+            ),
+            "file" if text.is_empty() => (
+                "the path is empty".to_owned(),
+                "name a file or folder; the pipeline's own folder is `.`".to_owned(),
+            ),
+            "tool" if text.trim().is_empty() => (
+                "the name of the program is empty".to_owned(),
+                "name a program that must be on the `PATH`: `tool: go`".to_owned(),
+            ),
+            _ => return,
+        };
+        self.bad_value(message, subject.span, help);
     }
 
     fn status(&mut self, doc: &CheckDoc) -> Vec<u16> {
@@ -176,17 +190,41 @@ impl Lowering {
         }
         Some(text.value.clone())
     }
+}
 
-    fn version(&mut self, text: Option<&Spanned<Text>>) -> Option<Text> {
-        let text = text?;
-        if let Err(error) = semver::VersionReq::parse(&text.value.text) {
-            let help = "a requirement is like `>=1.22`, `^3.9` or `>=18, <21`";
-            self.bad_value(
-                format!("`{}` is no version requirement: {error}", text.value.text),
-                text.span,
-                help,
-            );
+/// Whether it is `host:port`.
+fn is_address(text: &str) -> bool {
+    let parts = text.rsplit_once(':');
+    let is_port = |port: &str| port.parse::<u16>().is_ok_and(|port| port > 0);
+    parts.is_some_and(|(host, port)| !host.is_empty() && is_port(port))
+}
+
+/// What is wrong with a URL, and what to write.
+fn url_fault(text: &str, is_open: bool) -> Option<(String, String)> {
+    if is_open && text.starts_with("${{") {
+        return None;
+    }
+    let rest = ["http://", "https://"]
+        .iter()
+        .find_map(|start| text.strip_prefix(start));
+    match (rest, text.split_once("://")) {
+        (Some(rest), _)
+            if is_open || !rest.is_empty() && !rest.starts_with(['/', '?', '#', ':']) =>
+        {
+            None
         }
-        Some(text.value.clone())
+        (Some(_), _) => Some((
+            format!("`{text}` names no host"),
+            "write it whole: `http://localhost:8080/health`".to_owned(),
+        )),
+        (None, Some((scheme, _))) => Some((
+            format!("`{scheme}` cannot be asked: only `http` and `https` can"),
+            "for any other protocol use `run` with a program that speaks it, or `tcp: host:port`"
+                .to_owned(),
+        )),
+        (None, None) => Some((
+            format!("`{text}` is not a URL: it begins with `http://` or `https://`"),
+            format!("did you mean `http://{text}`?"),
+        )),
     }
 }

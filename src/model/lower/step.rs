@@ -1,15 +1,19 @@
 //! One step, and the defaults that fill it in.
 
-use super::{Lowering, entries, env_files, texts, vars};
+use super::{Lowering, entries, env_files, is_variable, texts, vars};
 use crate::model::error::Complaint;
 use crate::model::name::NameKind;
 use crate::model::step::{CacheWord, OutputText, Retries, Step};
 use crate::model::{ModelError, duration, limit};
 use crate::parse::{CacheDoc, OutputDoc, RetriesDoc, StepDoc, Text};
 use crate::source::{Span, Spanned};
+use crate::suggest::{closest, listing};
 
 /// The number of combinations over which a matrix is an error.
 const MAX_INSTANCES: u64 = 10_000;
+
+/// The words that `shell` knows.
+const SHELLS: [&str; 4] = ["sh", "bash", "pwsh", "python"];
 
 /// However many a step allows.
 const MOST_INSTANCES: u64 = 100_000;
@@ -36,7 +40,7 @@ impl Lowering {
         let (sources, taken_away) = split_sources(doc);
         let step = Step {
             run: texts(doc.run.as_ref()).cloned().collect(),
-            shell: texts(doc.shell.as_ref()).cloned().collect(),
+            shell: self.shell(doc),
             needs: texts(doc.needs.as_ref())
                 .filter_map(|text| self.reference(text))
                 .collect(),
@@ -56,7 +60,9 @@ impl Lowering {
                 .filter_map(|text| self.secret(text))
                 .collect(),
             path: texts(doc.path.as_ref()).cloned().collect(),
-            pass_env: texts(doc.pass_env.as_ref()).cloned().collect(),
+            pass_env: texts(doc.pass_env.as_ref())
+                .filter_map(|text| self.passed(text))
+                .collect(),
             inherits_env: doc.env_policy.as_ref().and_then(|word| {
                 let inherits = self.read(Some(word), env_policy)?;
                 Some(Spanned::new(inherits, word.span))
@@ -105,6 +111,10 @@ impl Lowering {
             unread: doc.unread.clone(),
             name,
         };
+        let scripts = step.run.iter().chain(&step.on_failure);
+        for text in scripts.chain(&step.shell).chain(step.tools.values()) {
+            self.no_nul(text);
+        }
         // What a step lacks may be what could not be read.
         if doc.unread.is_empty() {
             self.check_group(&step, doc);
@@ -112,6 +122,55 @@ impl Lowering {
             self.check_interactive(&step, doc);
         }
         step
+    }
+
+    /// One of the words that name a shell, or a command.
+    fn shell(&mut self, doc: &StepDoc) -> Vec<Text> {
+        let Some(list) = &doc.shell else {
+            return Vec::new();
+        };
+        let words = &list.value.0;
+        let list_of = |text: &str| match text.split_whitespace().collect::<Vec<_>>().as_slice() {
+            [] => "[zsh, -c]".to_owned(),
+            [word] => format!("[{word}, -c]"),
+            words => format!("[{}]", words.join(", ")),
+        };
+        let (message, help) = match words.as_slice() {
+            [] if doc.unread.contains(&"shell") => return Vec::new(),
+            [] => (
+                "`shell` is an empty list".to_owned(),
+                format!(
+                    "write one of {}, or the words of a command: `[zsh, -c]`",
+                    listing(&SHELLS)
+                ),
+            ),
+            // One text is a word of ours; one in a list is a program.
+            [word] if word.span == list.span && is_no_shell(&word.text) => (
+                format!("`{}` is no shell that can be named so", word.text),
+                match closest(&word.text, SHELLS).filter(|_| is_slip(&word.text)) {
+                    Some(close) => format!("did you mean `{close}`?"),
+                    None => format!(
+                        "the words are {}; any other program is written as a list: `{}`",
+                        listing(&SHELLS),
+                        list_of(&word.text)
+                    ),
+                },
+            ),
+            words => return words.to_vec(),
+        };
+        self.bad_value(message, list.span, help);
+        Vec::new()
+    }
+
+    /// A name, or a pattern of names.
+    fn passed(&mut self, text: &Text) -> Option<Text> {
+        if text.text.contains("${{") || is_variable(&text.text) {
+            return Some(text.clone());
+        }
+        let message = format!("`{}` cannot be the name of a variable", text.text);
+        let help = "each entry is a name, or a pattern with `*`: `[CC, \"AWS_*\"]`";
+        self.bad_value(message, text.span, help);
+        None
     }
 
     /// One name: a pattern could take in more than somebody thought of.
@@ -231,6 +290,16 @@ impl Lowering {
             });
         }
     }
+}
+
+/// Whether a word may be meant to be another: not where it is a program's name, or a command.
+fn is_slip(word: &str) -> bool {
+    let others = ["zsh", "dash", "ash", "ksh", "csh", "fish", "nu"];
+    !word.contains([' ', '/']) && !others.contains(&word)
+}
+
+fn is_no_shell(word: &str) -> bool {
+    !SHELLS.contains(&word) && !word.contains("${{")
 }
 
 fn is_set(flag: Option<&Spanned<bool>>) -> bool {
