@@ -136,10 +136,12 @@ fn judge_unused(session: &mut Session, facts: &Facts) {
     let told = session.findings.iter();
     let mut told: HashSet<_> = told.filter_map(|finding| place(&**finding)).collect();
     let mut errors = unused(&session.loaded.workspace, facts);
-    let is_missing = |error: &ExpandError| matches!(error, ExpandError::Undefined { .. });
-    errors.retain(|error| {
-        !(session.doubtful && is_missing(error)) && told.insert(place(error).unwrap_or_default())
-    });
+    let doubts = &session.loaded.doubts;
+    let is_lost = |error: &ExpandError| match error {
+        ExpandError::Undefined { span, .. } => doubts.hold_at(*span),
+        _ => false,
+    };
+    errors.retain(|error| !is_lost(error) && told.insert(place(error).unwrap_or_default()));
     session.findings.extend(errors.into_iter().map(boxed));
 }
 
