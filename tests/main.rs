@@ -15,6 +15,7 @@
 //! | `random_graphs` | random workspaces, edited and run beside the naive oracle in `oracle/` |
 //! | `schema` | the files in `schema/` are those of the program, and hold for every pipeline file |
 //! | `mutations` | the schema and the program agree on thousands of changed files |
+//! | `torture` | edits, folders and runs that come in between; `torture.md` lists all that is tried |
 //! | `architecture` | who may know whom |
 #![expect(
     clippy::disallowed_methods,
@@ -38,3 +39,4 @@ mod random_graphs;
 mod run;
 mod schema;
 mod support;
+mod torture;

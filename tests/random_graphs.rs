@@ -1,15 +1,18 @@
 //! Random workspaces, edited and run with real processes, beside the naive oracle in `oracle/`.
 //!
-//! `SEED=n` plays one sequence again, `SEQUENCES=n` plays that many.
+//! `SEED=n` plays one sequence again, `SEQUENCES=n` so many of them.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use crate::oracle::{
-    Dice, Graph, Mode, Outcome, Outcomes, Run, World, act, hold, read_tree, script,
-};
+use crate::oracle::command::{act, script};
+use crate::oracle::dice::Dice;
+use crate::oracle::disk::read_tree;
+use crate::oracle::expected::{Outcome, Outcomes, Run};
+use crate::oracle::graph::{Graph, Mode, Out};
+use crate::oracle::sequence::{World, hold};
 use crate::support::Sandbox;
 
 /// A workspace in which `pipe` runs.
@@ -98,7 +101,7 @@ fn pipeline(graph: &Graph) -> String {
             Mode::Off => "off",
         };
         let output = step.out.declared().map(|path| match step.out {
-            crate::oracle::Out::Optional(_) => json!({ "path": path, "optional": true }),
+            Out::Optional(_) => json!({ "path": path, "optional": true }),
             _ => json!(path),
         });
         let _ = writeln!(file, "  {}:", step.name);
@@ -129,21 +132,9 @@ fn pipeline(graph: &Graph) -> String {
     file
 }
 
-fn number(name: &str) -> Option<u64> {
-    std::env::var(name).ok()?.parse().ok()
-}
-
 #[test]
 fn every_run_is_what_the_oracle_says() {
-    let world = || -> Box<dyn World> { Box::new(Real::new()) };
-    if let Some(seed) = number("SEED") {
-        hold(seed, &world);
-        return;
-    }
-    let first = number("FIRST").unwrap_or(0);
-    for seed in first..first + number("SEQUENCES").unwrap_or(6) {
-        hold(seed, &world);
-    }
+    hold(6, &|| -> Box<dyn World> { Box::new(Real::new()) });
 }
 
 /// The oracle's commands are those of the scripts: else it would be an oracle of something else.

@@ -111,6 +111,10 @@ impl LocalStore {
         let bytes = match fs::read(path) {
             Ok(bytes) => bytes,
             Err(error) if error.is_not_found() => return Ok(None),
+            Err(_) if is_no_file(path) => {
+                self.shelves.quarantine(path);
+                return Err(StoreError::Damaged(key.0));
+            }
             Err(error) => return Err(error.into()),
         };
         match Record::decode(key, &bytes) {
@@ -149,6 +153,11 @@ impl LocalStore {
             _ => Ok(()),
         }
     }
+}
+
+/// Whether something stands at `path` that is no regular file.
+fn is_no_file(path: &Path) -> bool {
+    path.symlink_metadata().is_ok_and(|facts| !facts.is_file())
 }
 
 /// Counts something as used now. `None` where it is gone; that it cannot be written down in a store
@@ -206,6 +215,9 @@ impl ActionCache for LocalStore {
     fn put_set(&self, weak: ActionKey, set: &PathSet) -> Result<(), StoreError> {
         self.in_use();
         let target = self.shelves.set_file(weak);
+        if is_no_file(&target) {
+            self.shelves.quarantine(&target);
+        }
         // Of two writers at once one is lost: that costs a run somewhere.
         let Some(sets) = sets::with_newest(self.sets(weak), set) else {
             let _used = renewed(&target);
@@ -288,7 +300,7 @@ impl ContentStore for LocalStore {
         let mut file = match fs::open_regular(&path) {
             Ok(file) => file,
             Err(error) if error.is_not_found() => return Err(StoreError::Missing(digest)),
-            Err(_) if path.symlink_metadata().is_ok_and(|facts| !facts.is_file()) => {
+            Err(_) if is_no_file(&path) => {
                 self.shelves.quarantine(&path);
                 return Err(StoreError::Damaged(digest));
             }

@@ -6,7 +6,7 @@ use super::args::{SchemaArgs, SchemaKind};
 use super::exit::Exit;
 use super::output;
 use crate::init::SCHEMA_NAME;
-use crate::sys::fs::{FsError, create_dir_all, write_atomic, write_new};
+use crate::sys::fs::{FsError, create_dir_all, read, write_atomic, write_new};
 
 pub(super) fn schema(args: &SchemaArgs) -> Exit {
     output::json(&match args.which {
@@ -29,7 +29,7 @@ pub(super) fn keep(state_dir: &Path) -> Result<(), FsError> {
 pub(super) fn provide(state_dir: &Path, look: bool) {
     let file = state_dir.join(SCHEMA_NAME);
     let is_good = match look {
-        true => std::fs::read(&file).is_ok_and(|kept| kept == text().as_bytes()),
+        true => read(&file).is_ok_and(|kept| kept == text().as_bytes()),
         false => file.exists(),
     };
     if !is_good {

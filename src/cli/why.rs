@@ -1,5 +1,7 @@
 //! `pipe why`: why a step would run now, or why it would not.
 
+use std::time::{Duration, UNIX_EPOCH};
+
 use serde_json::json;
 
 use super::args::WhyArgs;
@@ -7,6 +9,7 @@ use super::exit::{Exit, refuse};
 use super::options::Surroundings;
 use super::output;
 use super::plan::{Ahead, as_json, look_ahead};
+use crate::cache::LastRun;
 use crate::exec::{Answer, Asked, Decision};
 use crate::sys::clock::rfc3339;
 
@@ -48,7 +51,7 @@ fn document(ahead: &Ahead, decision: &Decision) -> serde_json::Value {
         .cache
         .last(&ahead.plan.steps[decision.step].identity());
     document["last"] = last.map_or(serde_json::Value::Null, |last| {
-        json!({ "run": last.latest.run, "when": rfc3339(last.when()), "ending": format!("{:?}", last.latest.ending).to_lowercase() })
+        json!({ "run": last.latest.run, "when": rfc3339(last.when()), "ending": format!("{:?}", last.latest.ending).to_lowercase(), "made": last.made.map(|made| json!({ "run": made.run, "step": made.step, "root": made.root, "when": rfc3339(UNIX_EPOCH + Duration::from_nanos(made.started)) })) })
     });
     document
 }
@@ -71,11 +74,23 @@ fn text(ahead: &Ahead, decision: &Decision) -> String {
             rfc3339(last.when()),
             last.latest.run
         ));
+        text.push_str(&made_elsewhere(&last));
     }
     if let Some(key) = &decision.key {
         text.push_str(&format!("  key: {key}\n"));
     }
     text
+}
+
+/// Which run made what came from the store.
+fn made_elsewhere(last: &LastRun) -> String {
+    let made = last.made.as_ref();
+    made.filter(|made| made.run != last.latest.run)
+        .map_or_else(String::new, |made| {
+            let when = rfc3339(UNIX_EPOCH + Duration::from_nanos(made.started));
+            let (run, step, root) = (&made.run, &made.step, &made.root);
+            format!("  made: at {when} by run {run} of {step} in {root}\n")
+        })
 }
 
 fn verdict(ahead: &Ahead, decision: &Decision) -> String {

@@ -300,7 +300,8 @@ fn output(scope: &Scope, written: &OutputText) -> Result<Output, ExpandError> {
     })
 }
 
-/// Outputs may not be the root, nor what belongs to git or to `pipe`, nor a pipeline file.
+/// Outputs may not be the root, nor what belongs to git or to `pipe`, nor a pipeline file; `~` is
+/// nobody's home here.
 fn check_output(
     scope: &Scope,
     kind: &OutputKind,
@@ -322,6 +323,10 @@ fn check_output(
         (b".pipe", ..) => "belongs to pipe and cannot be an output".to_owned(),
         (b"", OutputKind::File(_) | OutputKind::Folder(_), _) => {
             "is the whole workspace and cannot be an output".to_owned()
+        }
+        _ if text == "~" || text.starts_with("~/") => {
+            "begins with `~`, which only a shell expands (`./~` is a folder of that name)"
+                .to_owned()
         }
         (_, _, Some(file)) => {
             format!("covers the pipeline file `{file}` and cannot be an output")

@@ -230,16 +230,26 @@ pub fn read(path: &Path) -> Result<Vec<u8>, FsError> {
     Ok(bytes)
 }
 
-/// A new, empty file that is open for writing; what stood there is emptied.
+/// A new, empty file that is open for writing; what stood there is emptied. A link is not followed, a
+/// FIFO not waited for.
 pub fn create(path: &Path) -> Result<File, FsError> {
-    File::create(path).naming("create", path)
+    OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits() as i32)
+        .open(path)
+        .naming("create", path)
 }
 
-/// A file that is open for writing at its end; made where there is none.
+/// A file that is open for writing at its end; made where there is none. A link is not followed, a
+/// FIFO not waited for.
 pub fn append(path: &Path) -> Result<File, FsError> {
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
     OpenOptions::new()
         .append(true)
         .create(true)
+        .custom_flags(flags.bits() as i32)
         .open(path)
         .naming("write", path)
 }
@@ -365,7 +375,7 @@ impl Probe {
             .write(true)
             .create(true)
             .truncate(false)
-            .custom_flags(OFlags::NOFOLLOW.bits() as i32)
+            .custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits() as i32)
             .open(path)
             .map(Self)
             .naming("write", path)

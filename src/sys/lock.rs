@@ -5,11 +5,11 @@
 
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read, Seek, Write};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use rustix::fs::{FlockOperation, flock};
+use rustix::fs::{FlockOperation, OFlags, flock};
 use rustix::io::Errno;
 
 use super::fs::{FsError, remove_file};
@@ -144,13 +144,23 @@ impl Lock {
     }
 }
 
-/// The file, made where there is none, its text kept.
+/// The file, made where there is none, its text kept. What else stands there was put there by
+/// somebody: a link is not followed, as its target would be overwritten, but goes, like a FIFO.
 fn open(path: &Path) -> Result<File, FsError> {
+    let is_special = |facts: &Metadata| facts.is_symlink() || !(facts.is_file() || facts.is_dir());
+    if path
+        .symlink_metadata()
+        .is_ok_and(|facts| is_special(&facts))
+    {
+        remove_file(path)?;
+    }
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
     OpenOptions::new()
         .read(true)
         .write(true)
         .create(true)
         .truncate(false)
+        .custom_flags(flags.bits() as i32)
         .open(path)
         .map_err(|error| FsError::new("open the lock", path, error))
 }
@@ -249,6 +259,17 @@ mod tests {
                 .for_each(|thread| thread.join().unwrap());
         });
         assert!(!path.exists());
+    }
+
+    #[test]
+    fn what_a_link_leads_to_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, other) = (folder.path().join("claim"), folder.path().join("other"));
+        crate::sys::fs::write_atomic(&other, b"precious").unwrap();
+        crate::sys::fs::symlink(&other, &path).unwrap();
+        let claim = Claim::take(&path).unwrap();
+        assert!(claim.lock.is_at(&path));
+        assert_eq!(std::fs::read(&other).unwrap(), b"precious");
     }
 
     #[test]

@@ -228,6 +228,10 @@ impl Effect {
 pub(crate) fn act(graph: &Graph, at: usize, root: &Path) -> bool {
     let effect = perform(graph, at, &read_tree(root));
     for (path, node) in effect.outputs.iter().chain(&effect.sources) {
+        // A shell cannot write to a folder either.
+        if *node != Node::Folder && root.join(path).is_dir() {
+            return false;
+        }
         disk::put(root, path, node);
     }
     !effect.fails

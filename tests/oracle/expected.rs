@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::command::perform;
+use super::command::{perform, script};
 use super::disk::{Disk, Node, follow};
 use super::graph::{Graph, Mode, Out, Step};
 
@@ -228,14 +228,7 @@ impl Expected {
         } = step;
         format!(
             "{:?}",
-            (
-                super::script(graph, at),
-                out,
-                env,
-                salt,
-                incremental,
-                inputs
-            )
+            (script(graph, at), out, env, salt, incremental, inputs)
         )
     }
 }

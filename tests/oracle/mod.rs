@@ -18,17 +18,10 @@
     reason = "what people do to a workspace between two runs is done past the program"
 )]
 
-mod command;
-mod dice;
-mod disk;
+pub(crate) mod command;
+pub(crate) mod dice;
+pub(crate) mod disk;
 mod edits;
-mod expected;
-mod graph;
-mod sequence;
-
-pub(crate) use command::{act, script};
-pub(crate) use dice::Dice;
-pub(crate) use disk::read_tree;
-pub(crate) use expected::{Outcome, Outcomes, Run};
-pub(crate) use graph::{Graph, Mode, Out};
-pub(crate) use sequence::{World, hold};
+pub(crate) mod expected;
+pub(crate) mod graph;
+pub(crate) mod sequence;

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::dice::Dice;
 use super::disk::{Disk, Node, read_tree};
@@ -28,13 +29,40 @@ struct Sequence {
     rounds: Vec<(Vec<u64>, u64)>,
 }
 
-/// Plays the sequence of `seed`; panics with a short story if something is not as it should be.
-pub(crate) fn hold(seed: u64, world: &dyn Fn() -> Box<dyn World>) {
+/// Makes a workspace of its own for each sequence.
+type Worlds<'a> = &'a (dyn Fn() -> Box<dyn World> + Sync);
+
+/// Plays so many sequences, or `SEQUENCES` of them, from the seed `FIRST` on; only that of `SEED` where
+/// it is set. Panics with a short story if something is not as it should be.
+pub(crate) fn hold(usual: u64, worlds: Worlds<'_>) {
+    let number = |name| Some(std::env::var(name).ok()?.parse().expect("a number"));
+    if let Some(seed) = number("SEED") {
+        play(seed, worlds);
+        return;
+    }
+    let next = AtomicU64::new(number("FIRST").unwrap_or(0));
+    let end = next.load(Ordering::Relaxed) + number("SEQUENCES").unwrap_or(usual);
+    let players = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        for _ in 0..players {
+            scope.spawn(|| {
+                while let Some(seed) =
+                    Some(next.fetch_add(1, Ordering::Relaxed)).filter(|seed| *seed < end)
+                {
+                    play(seed, worlds);
+                }
+            });
+        }
+    });
+}
+
+/// Plays the sequence of `seed`.
+fn play(seed: u64, worlds: Worlds<'_>) {
     let sequence = Sequence::random(seed);
-    let Err(first) = sequence.play(world) else {
+    let Err(first) = sequence.play(worlds) else {
         return;
     };
-    let (shortest, story) = sequence.shorten(world);
+    let (shortest, story) = sequence.shorten(worlds);
     panic!(
         "seed {seed} ({} rounds, {} in short); `SEED={seed}` plays it again\n{}\nat first: {}",
         sequence.rounds.len(),
@@ -58,7 +86,7 @@ impl Sequence {
     }
 
     /// Leaves out what is not needed for it to fail.
-    fn shorten(&self, world: &dyn Fn() -> Box<dyn World>) -> (Self, Option<String>) {
+    fn shorten(&self, worlds: Worlds<'_>) -> (Self, Option<String>) {
         let (mut shortest, mut story) = (self.clone(), None);
         for at in (0..self.rounds.len()).rev() {
             let mut tries = vec![None];
@@ -69,7 +97,7 @@ impl Sequence {
                     None => drop(shorter.rounds.remove(at)),
                     Some(edit) => drop(shorter.rounds[at].0.remove(edit)),
                 }
-                if let Err(told) = shorter.play(world) {
+                if let Err(told) = shorter.play(worlds) {
                     (shortest, story) = (shorter, Some(told));
                     if edit.is_none() {
                         break;
@@ -80,8 +108,8 @@ impl Sequence {
         (shortest, story)
     }
 
-    fn play(&self, world: &dyn Fn() -> Box<dyn World>) -> Result<(), String> {
-        let mut world = world();
+    fn play(&self, worlds: Worlds<'_>) -> Result<(), String> {
+        let mut world = worlds();
         let (graph, sources) = Graph::random(&mut Dice::new(self.graph));
         let (root, store) = (world.root().to_owned(), world.store().to_owned());
         let mut told = String::new();

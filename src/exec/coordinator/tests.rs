@@ -1,8 +1,10 @@
 //! Whole runs with scripted commands: no process, no time. A script here is words such as
 //! `make OUT from IN` (see [`play`]).
 
+mod random;
+
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Barrier, Mutex};
 
 use super::*;
@@ -86,11 +88,15 @@ impl Workspace {
     }
 
     fn cache(&self) -> Cache {
+        self.cache_with(Some(self.dir.path().join("store")))
+    }
+
+    fn cache_with(&self, store: Option<PathBuf>) -> Cache {
         let root = self.options.root.clone();
         let options = CacheOptions {
             state_dir: root.join(".pipe"),
             root,
-            store: Some(self.dir.path().join("store").into()),
+            store: store.map(Into::into),
             ignore: Vec::new(),
             run: self.options.run_id.clone(),
             read_store: !self.options.force,
@@ -105,12 +111,21 @@ impl Workspace {
     }
 
     fn run_with(&self, cancel: &Cancel, play: impl Fn(&Command) -> Act + Sync) -> Told {
+        self.run_on(&self.cache(), cancel, play)
+    }
+
+    fn run_on(
+        &self,
+        cache: &Cache,
+        cancel: &Cancel,
+        play: impl Fn(&Command) -> Act + Sync,
+    ) -> Told {
         let spawner = FakeSpawner::new(play);
         let collect = Collect::default();
         let mut sinks: Vec<Box<dyn Sink>> = vec![Box::new(collect.clone())];
         let finished = run(
             &self.plan,
-            &self.cache(),
+            cache,
             &spawner,
             &self.options,
             &mut sinks,
