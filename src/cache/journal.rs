@@ -99,9 +99,14 @@ impl Bench {
     /// Makes a bench.
     pub(super) fn create(dir: PathBuf) -> Result<Self, FsError> {
         create_dir_all(&dir)?;
-        let lock = lock(&dir)?;
-        // Last: a folder without a journal is left alone by other runs.
-        let journal = Appender::open(&journal(&dir), MAGIC)?;
+        let begun = lock(&dir).and_then(|lock| {
+            // Last: a folder without a journal is left alone by other runs.
+            Ok((lock, Appender::open(&journal(&dir), MAGIC)?))
+        });
+        let (lock, journal) = begun.inspect_err(|_| {
+            // Nothing is on it yet.
+            let _removed = remove_dir_all(&dir);
+        })?;
         Ok(Self {
             dir,
             journal,
@@ -306,6 +311,15 @@ mod tests {
             ("two", Stage::Running)
         );
         assert_eq!(pending[0].moved, [moved("b")]);
+    }
+
+    #[test]
+    fn a_bench_that_cannot_be_made_leaves_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let dir = folder.path().join("run-1");
+        create_dir_all(&journal(&dir)).unwrap();
+        assert!(Bench::create(dir.clone()).is_err());
+        assert!(!dir.exists());
     }
 
     #[test]

@@ -53,9 +53,13 @@ pub(super) fn told(kept: &[(RelPath, PathBuf)]) -> Vec<String> {
     lines
 }
 
-/// Whether anything is there, be it a link that leads nowhere.
+/// Whether anything is there, be it a link that leads nowhere. What a failing disk cannot tell may be
+/// there: nothing is given up for lost.
 pub(super) fn exists(path: &Path) -> bool {
-    path.symlink_metadata().is_ok()
+    let is_gone =
+        |error: ErrorKind| matches!(error, ErrorKind::NotFound | ErrorKind::NotADirectory);
+    let facts = path.symlink_metadata();
+    !facts.is_err_and(|error| is_gone(error.kind()))
 }
 
 /// Removes whatever is there.
