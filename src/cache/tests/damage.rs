@@ -48,7 +48,9 @@ fn whatever_is_done_to_an_output_is_put_right_and_told() {
         }),
         ("dist/a", &|dist| {
             remove_file(&dist.join("a")).unwrap();
-            symlink(Path::new("/etc/passwd"), &dist.join("a")).unwrap();
+            let decoy = outside.path().join("decoy");
+            write(&decoy, "x");
+            symlink(&decoy, &dist.join("a")).unwrap();
         }),
         ("dist/sub/big", &|dist| {
             remove_dir_all(&dist.join("sub")).unwrap();

@@ -145,13 +145,15 @@ fn damage_is_a_miss_and_goes_to_quarantine() {
     let digest = Digest::of(b"text");
     let hex = digest.hex();
     let blob = cache.join("v1/cas").join(&hex[..2]).join(&hex[2..]);
+    let decoy = folder.path().join("decoy");
+    write(&decoy, "other");
     let damages: [&dyn Fn(); 6] = [
         &|| write(&blob, "tex"),
         &|| write(&blob, "texT"),
         &|| write(&blob, ""),
         &|| write(&blob, "text and more"),
         &|| create_dir_all(&blob.join("x")).unwrap(),
-        &|| symlink(Path::new("/etc/passwd"), &blob).unwrap(),
+        &|| symlink(&decoy, &blob).unwrap(),
     ];
     for (count, damage) in damages.iter().enumerate() {
         ContentStore::put(&local, digest, 4, &mut &b"text"[..]).unwrap();
