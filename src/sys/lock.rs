@@ -101,7 +101,8 @@ impl Claim {
     fn acquire(path: &Path, lock: impl Fn() -> Result<Lock, LockError>) -> Result<Self, LockError> {
         loop {
             let lock = lock()?;
-            if lock.is_at(path) {
+            let is_there = lock.is_at(path);
+            if is_there.map_err(|error| FsError::new("look at", path, error))? {
                 let path = path.to_path_buf();
                 return Ok(Self { path, lock });
             }
@@ -134,13 +135,15 @@ impl Drop for Claim {
 }
 
 impl Lock {
-    /// Whether what is locked is what stands at `path`.
-    fn is_at(&self, path: &Path) -> bool {
-        let same = |(one, other): (Metadata, Metadata)| {
-            (one.dev(), one.ino()) == (other.dev(), other.ino())
-        };
-        let facts = self.file.metadata().ok().zip(path.symlink_metadata().ok());
-        facts.is_some_and(same)
+    /// Whether what is locked is what stands at `path`. Where that cannot be told trying again would
+    /// never end.
+    fn is_at(&self, path: &Path) -> io::Result<bool> {
+        let own = self.file.metadata()?;
+        match path.symlink_metadata() {
+            Ok(other) => Ok((own.dev(), own.ino()) == (other.dev(), other.ino())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 }
 
@@ -268,7 +271,7 @@ mod tests {
         crate::sys::fs::write_atomic(&other, b"precious").unwrap();
         crate::sys::fs::symlink(&other, &path).unwrap();
         let claim = Claim::take(&path).unwrap();
-        assert!(claim.lock.is_at(&path));
+        assert!(claim.lock.is_at(&path).unwrap());
         assert_eq!(std::fs::read(&other).unwrap(), b"precious");
     }
 

@@ -53,6 +53,9 @@ OWN = {
     "path set": ("stored", "store/v1/set/*/*"),
 }
 
+# Seconds after which a run is taken for one that never ends; the longest takes two.
+ENDLESS = 120
+
 PLACE = None
 
 
@@ -62,6 +65,19 @@ def begin(folder, pipe):
     # What a killed run leaves running becomes this process's, which waits for its end.
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     PLACE = Place(Path(folder) / f"place-{os.getpid()}", Path(pipe))
+    signal.signal(signal.SIGALRM, give_up)
+
+
+def give_up(*_):
+    raise Wrong(f"has not ended after {ENDLESS} s")
+
+
+def kill_all():
+    """Ends whatever this worker's last attempt has left running."""
+    while children := Path(f"/proc/self/task/{os.getpid()}/children").read_text().split():
+        for child in children:
+            os.kill(int(child), signal.SIGKILL)
+        os.waitpid(-1, tracer.WALL)
 
 
 def await_orphans():
@@ -260,10 +276,14 @@ def differs(when, said):
 def attempt(task):
     """One task; what was hit, and what was wrong."""
     act, *words = task
+    signal.alarm(ENDLESS)
     try:
         return task, {"kill": kill, "later": kill_later, "fault": fault, "damage": damage, "full": full}[act](*words), None
     except Wrong as wrong:
+        kill_all()
         return task, None, str(wrong)
+    finally:
+        signal.alarm(0)
 
 
 def tasks(args, known, seconds):
