@@ -157,7 +157,9 @@ pub(super) fn perform(graph: &Graph, at: usize, disk: &Disk) -> Effect {
     let mut effect = Effect::default();
     if all.contains("FAIL") {
         effect.fails = true;
-        effect.outputs.insert(main, Node::file("broken\n", false));
+        // What is written over keeps its mode.
+        let exec = disk::follow(disk, &main).is_some_and(|(_, exec)| exec && step.incremental);
+        effect.outputs.insert(main, Node::file("broken\n", exec));
         return effect;
     }
     if step.counts {

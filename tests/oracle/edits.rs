@@ -190,7 +190,7 @@ impl Scene {
         if other == text {
             other = text.chars().map(|_| 'q').collect();
         }
-        if text.contains(|letter: char| letter.is_ascii_uppercase()) || other == text {
+        if text.contains(['F', 'T']) || other == text {
             return None;
         }
         let over = dice.chance(30);

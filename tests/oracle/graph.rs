@@ -113,7 +113,7 @@ impl Graph {
         let mut sources = Vec::new();
         for folder in FOLDERS {
             for file in 0..1 + dice.below(3) {
-                sources.push((format!("{folder}/{file}.txt"), dice.word()));
+                sources.push((format!("{folder}/{file}.txt"), text(dice)));
             }
         }
         let mut graph = Self { steps: Vec::new() };
@@ -124,7 +124,7 @@ impl Graph {
                 .first()
                 .filter(|path| path.starts_with("src/"));
             let own = step.spoils.iter().chain(own);
-            sources.extend(own.map(|path| (path.clone(), dice.word())));
+            sources.extend(own.map(|path| (path.clone(), text(dice))));
             graph.steps.push(step);
         }
         sources.sort();
@@ -223,4 +223,9 @@ impl Graph {
         }
         (0..self.steps.len()).filter(|at| is_in[*at]).collect()
     }
+}
+
+/// What stands in a source: often such that outputs get an exec bit, or a link.
+fn text(dice: &mut Dice) -> String {
+    dice.word() + ["", "", "E", "LO"][dice.below(4)]
 }
