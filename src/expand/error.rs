@@ -151,6 +151,25 @@ pub enum ExpandError {
         #[label("this path")]
         span: Span,
     },
+    /// An output is something that no step may make.
+    ///
+    /// What belongs to git or to `pipe`, pipeline files, and the whole workspace: a step's outputs are taken away before it runs.
+    #[error("the path `{path}` {reason} and cannot be an output")]
+    #[diagnostic(
+        code(pipe::expand::no_output),
+        help(
+            "outputs are taken away before the step runs again: name files or a folder that it alone makes, such as `dist/`; a step that changes other files goes without `outputs`"
+        )
+    )]
+    NoOutput {
+        /// The path.
+        path: String,
+        /// What is wrong.
+        reason: String,
+        /// Where.
+        #[label("this path")]
+        span: Span,
+    },
     /// A pattern cannot be read.
     ///
     /// See [files](language/files.md) for what patterns can say.
@@ -249,10 +268,7 @@ pub enum ExpandError {
     ///
     /// They are counted before any is made. Where so many are meant, `max_instances` says so.
     #[error("the matrix of `{step}` has {count} combinations; more than {most} are refused")]
-    #[diagnostic(
-        code(pipe::expand::too_many),
-        help("if they are meant, say so: `max_instances: {count}`")
-    )]
+    #[diagnostic(code(pipe::expand::too_many))]
     TooMany {
         /// The step.
         step: String,
@@ -263,6 +279,29 @@ pub enum ExpandError {
         /// The matrix' first axis.
         #[label("multiplied with the other axes")]
         span: Span,
+        /// What to do.
+        #[help]
+        help: String,
+    },
+    /// Two values of an axis have one name.
+    ///
+    /// A value's name is its text, or the `name` of a map. Both places are shown.
+    #[error("two values of the axis `{axis}` are named `{name}`")]
+    #[diagnostic(
+        code(pipe::expand::same_name),
+        help("instances are told apart by these names: give each its own")
+    )]
+    SameName {
+        /// The axis.
+        axis: String,
+        /// The name.
+        name: String,
+        /// The first value, unless one expression makes both.
+        #[label("one is here")]
+        first: Option<Span>,
+        /// The second.
+        #[label("named `{name}` too")]
+        second: Span,
     },
     /// The steps expand to more than fits into memory.
     ///

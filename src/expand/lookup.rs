@@ -2,7 +2,7 @@
 
 use super::error::ExpandError;
 use super::limits::{MAX_CHAIN, weigh};
-use super::names::{field, foreign, no_value_itself, typed_value, undeclared, undefined};
+use super::names::{dotted, field, foreign, no_value_itself, typed_value, undeclared, undefined};
 use super::quote::posix_word;
 use super::scope::{Expanded, Known, Scope, Typed};
 use super::segments::Expression;
@@ -74,6 +74,29 @@ impl<'a> Scope<'a> {
             .map(move |need| need.value.pipeline.as_deref().unwrap_or(own))
     }
 
+    /// `error` about a name; with the name that was meant, where one with dots in it was written as
+    /// several.
+    pub(super) fn mind_dots(&self, error: ExpandError, one: &Use) -> ExpandError {
+        let found = match (&error, one.root()) {
+            (ExpandError::Undefined { name, .. }, _) if *name != one.name() => None,
+            (ExpandError::Undefined { .. }, "vars") => {
+                let layers = self.var_layers().into_iter();
+                dotted(one, layers.flat_map(|vars| vars.keys()).map(String::as_str))
+            }
+            (ExpandError::Undefined { .. }, "matrix") => {
+                dotted(one, self.cell.keys().map(String::as_str))
+            }
+            (ExpandError::Undefined { .. }, "needs") => dotted(one, self.need_names()),
+            _ => None,
+        };
+        match (error, found) {
+            (ExpandError::Undefined { name, span, .. }, Some(help)) => {
+                ExpandError::Undefined { name, span, help }
+            }
+            (error, _) => error,
+        }
+    }
+
     /// Whether a name has a value at all.
     fn exists(&self, one: &Use) -> bool {
         match (one.root(), one.member()) {
@@ -89,6 +112,11 @@ impl<'a> Scope<'a> {
 
     /// The value of a name; none where a `default` behind it excuses that.
     pub(super) fn lookup(&self, one: &Use, expression: &Expression) -> Expanded<Option<Known>> {
+        self.found(one, expression)
+            .map_err(|error| self.mind_dots(error, one))
+    }
+
+    fn found(&self, one: &Use, expression: &Expression) -> Expanded<Option<Known>> {
         if one.defaulted && !self.exists(one) {
             return Ok(None);
         }

@@ -15,10 +15,10 @@ use super::limits::{MAX_MATRIX, weigh};
 use super::scope::{Expanded, Known, Scope};
 use super::value::Val;
 use crate::glob::Pattern;
-use crate::model::{Axis, Combination, Matrix, Step, display_cell};
+use crate::model::{Axis, Combination, MOST_INSTANCES, Matrix, Step, display_cell};
 use crate::parse::ValueDoc;
 use crate::path::{RelPath, to_text};
-use crate::source::Spanned;
+use crate::source::{Span, Spanned};
 use crate::suggest::did_you_mean;
 
 /// All values of all combinations of one matrix, and those that entries of `include` and `exclude`
@@ -107,6 +107,12 @@ fn refuse_many(step: &Step, matrix: &Matrix, count: u64) -> Result<(), ExpandErr
         step: step.name.value.clone(),
         count,
         most: step.max_instances,
+        help: match count <= MOST_INSTANCES {
+            true => format!("if they are meant, say so: `max_instances: {count}`"),
+            false => format!(
+                "take values or axes away: even with `max_instances`, a step has at most {MOST_INSTANCES} instances"
+            ),
+        },
         span: axes.next().map_or(step.name.span, |axis| axis.span),
     })
 }
@@ -145,7 +151,7 @@ fn axes(
 /// The values as listed; an expression may stand for a list of them. What is wrong with a value as
 /// it is written was told when it was read; here it is about those of expressions.
 fn listed(axis: &str, docs: &[ValueDoc], scope: &Scope) -> Result<Vec<Known>, ExpandError> {
-    let mut values: IndexMap<String, Known> = IndexMap::new();
+    let mut values: IndexMap<String, (Known, Span)> = IndexMap::new();
     for doc in docs {
         let known = scope.value(doc)?;
         let items = match (&known.value, doc) {
@@ -159,19 +165,16 @@ fn listed(axis: &str, docs: &[ValueDoc], scope: &Scope) -> Result<Vec<Known>, Ex
                 value,
                 ..known.clone()
             };
-            let twin = values
-                .get(&name)
-                .is_some_and(|other| other.value != known.value);
-            if twin {
-                return Err(ExpandError::Value {
-                    message: format!("two values of the axis `{axis}` are named `{name}`"),
-                    span: doc.span(),
-                    help: Some(
-                        "instances are told apart by these names: give each its own".to_owned(),
-                    ),
+            let twin = values.get(&name);
+            if let Some((_, first)) = twin.filter(|(other, _)| other.value != known.value) {
+                return Err(ExpandError::SameName {
+                    axis: axis.to_owned(),
+                    name,
+                    first: Some(*first).filter(|first| *first != doc.span()),
+                    second: doc.span(),
                 });
             }
-            values.insert(name, known);
+            values.insert(name, (known, doc.span()));
         }
     }
     if let (true, Some(doc @ ValueDoc::Text(_))) = (values.is_empty(), docs.first()) {
@@ -181,7 +184,7 @@ fn listed(axis: &str, docs: &[ValueDoc], scope: &Scope) -> Result<Vec<Known>, Ex
             help: Some("a matrix with an empty axis has no instance: give it a value, or take the axis away".to_owned()),
         });
     }
-    Ok(values.into_values().collect())
+    Ok(values.into_values().map(|(known, _)| known).collect())
 }
 
 /// The name of an axis value: only scalars, and maps with a `name`, have one.
@@ -196,7 +199,7 @@ fn axis_name(
         Val::Map(_) if matches!(doc, ValueDoc::Map(..)) => return Ok(label(value, scope)),
         Val::Map(map) if !map.contains_key("name") => "a map without `name`",
         Val::Map(_) => return Ok(label(value, scope)),
-        Val::List(_) => "a list in a list",
+        Val::List(_) => "a list",
         Val::Null => "null",
         _ => return Ok(label(value, scope)),
     };
@@ -310,13 +313,17 @@ impl<'a> Product<'a> {
 
 fn entry_values(
     entry: &Combination,
+    axes: &Axes,
     scope: &Scope,
 ) -> Result<Vec<(Spanned<String>, Known)>, ExpandError> {
-    entry
-        .values
-        .iter()
-        .map(|(name, doc)| Ok((name.clone(), scope.value(doc)?)))
-        .collect()
+    let value = |(name, doc): &(Spanned<String>, ValueDoc)| {
+        let known = scope.value(doc)?;
+        if let (true, ValueDoc::Text(_)) = (axes.contains_key(&name.value), doc) {
+            axis_name(&name.value, &known.value, doc, scope)?;
+        }
+        Ok((name.clone(), known))
+    };
+    entry.values.iter().map(value).collect()
 }
 
 fn exclude_values(
@@ -324,7 +331,7 @@ fn exclude_values(
     axes: &Axes,
     scope: &Scope,
 ) -> Result<Vec<(Spanned<String>, Known)>, ExpandError> {
-    let values = entry_values(entry, scope)?;
+    let values = entry_values(entry, axes, scope)?;
     for (name, _) in &values {
         if !axes.contains_key(&name.value) {
             let help = did_you_mean(&name.value, axes.keys().map(String::as_str));
@@ -346,7 +353,7 @@ fn include(
 ) -> Result<Vec<Values>, ExpandError> {
     let mut own = Vec::new();
     for entry in entries {
-        let values = entry_values(entry, product.scope)?;
+        let values = entry_values(entry, axes, product.scope)?;
         let fitting = product.fitting(&values);
         product.refuse_much(step)?;
         let named = values.into_iter().map(|(name, value)| (name.value, value));

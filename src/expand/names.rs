@@ -133,6 +133,27 @@ pub(super) fn foreign(one: &Use) -> Option<String> {
     Some(help.to_owned())
 }
 
+/// The help where a name with dots in it was written as several.
+pub(super) fn dotted<'n>(one: &Use, known: impl Iterator<Item = &'n str>) -> Option<String> {
+    let is_written = |name: &&str| {
+        let length = name.split('.').count();
+        let written = one.parts.get(1..=length);
+        length > 1
+            && written.is_some_and(|parts| name.split('.').eq(parts.iter().map(|part| &**part)))
+    };
+    let name = known.filter(is_written).max_by_key(|name| name.len())?;
+    let rest = one.parts.iter().skip(1 + name.split('.').count());
+    let parts = [one.parts[0].clone(), name.into()];
+    let whole = Use {
+        parts: parts.into_iter().chain(rest.cloned()).collect(),
+        ..one.clone()
+    };
+    Some(format!(
+        "a name with dots stands in brackets: `{}`",
+        whole.name()
+    ))
+}
+
 pub(super) fn undefined<'n>(
     name: &str,
     part: &str,

@@ -319,21 +319,25 @@ fn check_output(
     };
     let covered = scope.workspace.files_in(&path).find(covers);
     let reason = match (path.parts().next().unwrap_or_default(), kind, covered) {
-        (b".git", ..) => "belongs to git and cannot be an output".to_owned(),
-        (b".pipe", ..) => "belongs to pipe and cannot be an output".to_owned(),
+        (b".git", ..) => "belongs to git".to_owned(),
+        (b".pipe", ..) => "belongs to pipe".to_owned(),
         (b"", OutputKind::File(_) | OutputKind::Folder(_), _) => {
-            "is the whole workspace and cannot be an output".to_owned()
+            "is the whole workspace".to_owned()
         }
         _ if text == "~" || text.starts_with("~/") => {
-            "begins with `~`, which only a shell expands (`./~` is a folder of that name)"
-                .to_owned()
+            let reason =
+                "begins with `~`, which only a shell expands (`./~` is a folder of that name)";
+            return Err(ExpandError::Path {
+                path: text.to_owned(),
+                reason: reason.to_owned(),
+                span,
+            });
         }
-        (_, _, Some(file)) => {
-            format!("covers the pipeline file `{file}` and cannot be an output")
-        }
+        (_, _, Some(file)) if file.as_bytes() == text.as_bytes() => "is a pipeline file".to_owned(),
+        (_, _, Some(file)) => format!("covers the pipeline file `{file}`"),
         _ => return Ok(()),
     };
-    Err(ExpandError::Path {
+    Err(ExpandError::NoOutput {
         path: text.to_owned(),
         reason,
         span,

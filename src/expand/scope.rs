@@ -386,7 +386,8 @@ impl<'a> Scope<'a> {
                 if one.root() == "stamp" && one.member() == Some("version") {
                     typed = typed.max(one.typed(Typed::Text));
                 }
-                self.check_late(one, reader, expression)?;
+                self.check_late(one, reader, expression)
+                    .map_err(|error| self.mind_dots(error, one))?;
             } else if let Some(known) = self.lookup(one, expression)? {
                 refuse_outside(&known, one, reader, expression)?;
                 typed = typed.max(one.typed(known.typed));

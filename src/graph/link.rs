@@ -605,7 +605,10 @@ impl<'a> Linker<'a> {
     /// References in targets, also of those that nobody asked for.
     fn check_targets(&mut self) {
         for pipeline in self.pipelines.clone() {
-            for reference in pipeline.targets.values().flat_map(|target| &target.steps) {
+            let lists = pipeline.targets.iter();
+            for (target, reference) in
+                lists.flat_map(|(name, target)| target.steps.iter().map(move |step| (name, step)))
+            {
                 let name = reference.value.pipeline.as_ref();
                 let name = name.unwrap_or(&pipeline.name.value);
                 let listed = match reference.value.name.as_str() {
@@ -614,23 +617,27 @@ impl<'a> Linker<'a> {
                 };
                 match self.find(name, listed, reference.span) {
                     Ok(_) | Err(GraphError::Target { .. }) => {}
-                    Err(error) => self.errors.push(self.in_target(error, name)),
+                    Err(error) => {
+                        let own = Some(target).filter(|_| *name == pipeline.name.value);
+                        self.errors.push(self.in_target(error, name, own));
+                    }
                 }
             }
         }
     }
 
-    /// A target may list targets too.
-    fn in_target(&self, error: GraphError, pipeline: &str) -> GraphError {
+    /// A target may list targets too, but for itself, `own`.
+    fn in_target(&self, error: GraphError, pipeline: &str, own: Option<&String>) -> GraphError {
         let of = self.workspace.pipelines.get(pipeline);
         match (error, of) {
             (error, _) if self.errors.len() >= MOST_SUGGESTIONS => error,
             (GraphError::Unknown { name, span, .. }, Some(of)) => GraphError::Unknown {
                 what: "step or target",
-                help: did_you_mean(
-                    &name,
-                    of.steps.keys().chain(of.targets.keys()).map(String::as_str),
-                ),
+                help: {
+                    let names = of.steps.keys().chain(of.targets.keys());
+                    let others = names.filter(|name| Some(*name) != own);
+                    did_you_mean(&name, others.map(String::as_str))
+                },
                 name,
                 span,
             },

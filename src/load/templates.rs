@@ -8,6 +8,7 @@ use miette::LabeledSpan;
 
 use super::discover::Loader;
 use super::{ENDINGS, LoadError};
+use crate::model::of_template;
 use crate::parse::{self, Base, Inherited, Template};
 use crate::path::RelPath;
 use crate::source::{Span, Spanned};
@@ -81,7 +82,7 @@ impl Loader {
         self.base(id, extends, &mut Trail::new())
     }
 
-    /// The shapes of all templates, also of those that nobody extends.
+    /// All templates by themselves, also of those that nobody extends.
     pub(super) fn check_templates(&mut self) {
         let named = self.templates.named.keys().cloned().map(Id::Named);
         let files = self.templates.files.iter().cloned().map(Id::File);
@@ -91,8 +92,9 @@ impl Loader {
                 Found::Unknown
             });
             if let Found::Template(template) = found {
-                let errors = parse::check(&template, &self.loaded.sources);
-                self.complain(errors);
+                let parsed = parse::check(&template, &self.loaded.sources);
+                self.loaded.model.extend(of_template(&parsed.document));
+                self.complain(parsed.errors);
             }
         }
     }

@@ -33,7 +33,13 @@ pub enum ModelError {
     #[error("`{name}` cannot be the name of {what}")]
     #[diagnostic(
         code(pipe::model::bad_name),
-        help("names are made of letters, digits, `_`, `-` and `.`, and do not begin with `-`")
+        help(
+            "names are made of letters, digits, {signs}, and do not begin with `-`",
+            signs = match *what {
+                "a pipeline" => "`_`, `-`, `.` and `/`",
+                _ => "`_`, `-` and `.`",
+            }
+        )
     )]
     BadName {
         /// The name.

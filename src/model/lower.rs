@@ -69,6 +69,22 @@ pub fn lower(
     }
 }
 
+/// What is wrong in a template, whatever those who extend it add.
+pub fn of_template(document: &PipelineDoc) -> Vec<ModelError> {
+    let mut lowering = Lowering { errors: Vec::new() };
+    for (name, doc) in entries(document.steps.as_ref()) {
+        lowering.name(&name.value, name.span, NameKind::Step);
+        lowering.part_of_a_step(&doc.value);
+    }
+    lowering.targets(document);
+    lowering.profiles(document);
+    lowering.env(document.env.as_ref());
+    lowering.defaults(document.defaults.as_ref());
+    let is_whole = |error: &ModelError| !matches!(error, ModelError::NothingToDo { .. });
+    lowering.errors.retain(is_whole);
+    lowering.errors
+}
+
 /// What all steps of a file together take from `defaults`, as [`weight`] counts it: some keys for
 /// each of 100 000 steps.
 const MAX_INHERITED: usize = 128 << 20;
@@ -89,6 +105,7 @@ impl Lowering {
             Some(name) => self.name(&name.value.text, name.span, NameKind::Pipeline),
             None => self.name_by_place(document, &place),
         };
+        self.defaults(document.defaults.as_ref());
         let mut defaults = document.defaults.as_ref().map(|d| d.value.clone());
         if let Some(of_workspace) = workspace_defaults {
             step::fill_in(defaults.get_or_insert_default(), of_workspace);
@@ -114,6 +131,21 @@ impl Lowering {
         };
         self.check_targets(&pipeline);
         pipeline
+    }
+
+    /// What is wrong with defaults, whether a step takes them or not.
+    fn defaults(&mut self, doc: Option<&Spanned<StepDoc>>) {
+        if let Some(doc) = doc {
+            self.part_of_a_step(&doc.value);
+        }
+    }
+
+    /// What is wrong with keys of a step, whatever other keys it has.
+    fn part_of_a_step(&mut self, doc: &StepDoc) {
+        let mut part = doc.clone();
+        part.unread.push("others");
+        let name = Spanned::new("part".to_owned(), Span::default());
+        self.step(name, &part);
     }
 
     /// The name of a file that does not say it. What nobody can refer to needs none.
@@ -179,6 +211,7 @@ impl Lowering {
     }
 
     fn workspace(&mut self, document: &WorkspaceDoc) -> Settings {
+        self.defaults(document.defaults.as_ref());
         let cache = document.cache.as_ref().map(|cache| &cache.value);
         Settings {
             ignore: texts(document.ignore.as_ref())

@@ -12,12 +12,12 @@ mod reference;
 mod step;
 
 pub use error::{Complaint, ModelError};
-pub use lower::{Lowered, Place, lower};
+pub use lower::{Lowered, Place, lower, of_template};
 pub use name::NameKind;
 pub use pipeline::{Pipeline, Profile, Settings, Target, Vars, Workspace};
 pub use quantity::{duration, limit, requirement, size};
 pub use reference::{Reference, ReferenceError, display_cell};
 pub use step::{
-    Axis, CacheWord, CheckText, Combination, EnvFileText, EnvMap, EnvText, Matrix, OutputText,
-    Retries, Step, Written,
+    Axis, CacheWord, CheckText, Combination, EnvFileText, EnvMap, EnvText, MOST_INSTANCES, Matrix,
+    OutputText, Retries, Step, Written,
 };

@@ -10,6 +10,9 @@ use super::reference::Reference;
 use crate::parse::{Text, ValueDoc};
 use crate::source::{Span, Spanned};
 
+/// The most instances of one step, whatever its `max_instances` allows.
+pub const MOST_INSTANCES: u64 = 100_000;
+
 /// Declared environment, in the order written.
 pub type EnvMap = IndexMap<String, Spanned<EnvText>>;
 

@@ -12,6 +12,12 @@ use crate::source::{Span, Spanned};
 /// A positive whole number.
 pub type Count = u64;
 
+/// Names as the schema knows them: without the signs that mean something in references. Which other
+/// characters are letters, not every reader of a schema can tell.
+pub(super) const NAME: &str = r"^(?!-)[^\x00-,/:-@\[-^`{-\x7f\s]+$";
+/// The same with `/`.
+const PIPELINE_NAME: &str = r"^(?!-)[^\x00-,:-@\[-^`{-\x7f\s]+$";
+
 /// A scalar as it was written: `1.10` is `1.10`, `no` is `no`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Text {
@@ -86,6 +92,7 @@ document! {
     pub struct PipelineDoc("a pipeline file", MAY_BE_EMPTY) {
         /// The pipeline's name. Without it: the member folder's name, the file's stem below
         /// `pipelines/`, or the root folder's name.
+        #[schemars(extend("pattern" = PIPELINE_NAME, "minimum" = 0))]
         name: Text,
         /// One line for `pipe list`.
         description: Text,
@@ -106,11 +113,16 @@ document! {
         defaults: StepDoc,
         /// Named overlays of `vars` and `env`, such as `dev` and `prod`; chosen by a target or
         /// with `-p`.
+        #[schemars(extend("propertyNames" = { "pattern": NAME }))]
         profiles: Map<ProfileDoc>,
         /// Names for "these steps, under this profile": what people type after `pipe run`.
+        #[schemars(extend("propertyNames" = { "pattern": NAME }))]
         targets: Map<TargetDoc>,
         /// The units of work, by name.
-        #[schemars(extend("patternProperties" = { "^x-": true }))]
+        #[schemars(extend(
+            "patternProperties" = { "^x-": true },
+            "propertyNames" = { "anyOf": [{ "pattern": NAME }, { "pattern": "^x-" }] },
+        ))]
         steps: Map<StepDoc>,
         /// What holds for the whole workspace. Only in the root's `pipe.yaml`.
         workspace: WorkspaceDoc,
@@ -159,6 +171,7 @@ document! {
         salt: Text,
         /// `fsync` waits until every result is on the disk itself. Without it what a power cut
         /// spoils is noticed, and made again.
+        #[schemars(extend("const" = "fsync"))]
         durability: Text,
     }
 }
@@ -172,6 +185,11 @@ document! {
         /// `sh` (the default, as `sh -e`), `bash` (as `bash -eo pipefail`), `pwsh`, `python`, or
         /// the words of a command that takes the script's path (`[perl, -w]`) or, after `-c` or
         /// `-e`, its text.
+        #[schemars(extend("anyOf" = [
+            { "enum": ["sh", "bash", "pwsh", "python"] },
+            { "type": "string", "pattern": r"\$\{\{" },
+            { "type": "array", "minItems": 1, "items": { "type": ["string", "number", "boolean"] } },
+        ]))]
         shell: List<Text>,
         /// Steps that must succeed first; their outputs are inputs of this one. A reference is
         /// `pipeline:name@axis=value`, all but the name optional.
@@ -203,6 +221,7 @@ document! {
         pass_env: List<Text>,
         /// `inherit` hands the caller's whole environment to a cached step too; `strict` keeps it
         /// from an uncached one.
+        #[schemars(extend("enum" = ["strict", "inherit"]))]
         env_policy: Text,
         /// Working folder. Default: the pipeline's folder.
         dir: Text,
@@ -239,7 +258,9 @@ document! {
         incremental: bool,
         /// Where results are kept: `shared`, `local` or `off`.
         cache: CacheDoc,
-        /// The number of combinations over which the matrix is an error. Default 10000.
+        /// The number of combinations over which the matrix is an error. Default 10000, and
+        /// never more than 100000.
+        #[schemars(extend("maximum" = 100_000))]
         max_instances: Count,
         /// Commands whose output is part of the key, by name: `{ go: go version }`.
         tools: Map<Text>,
@@ -270,6 +291,28 @@ document! {
 document! {
     /// Something that must hold. `file`, `run`, `http`, `tcp`, `env` and `tool` say what is looked
     /// at, the other keys what must be true of it.
+    #[schemars(extend(
+        "oneOf" = [
+            { "required": ["file"] },
+            { "required": ["run"] },
+            { "required": ["http"] },
+            { "required": ["tcp"] },
+            { "required": ["env"] },
+            { "required": ["tool"] },
+        ],
+        "dependencies" = {
+            "min_size": ["file"],
+            "max_size": ["file"],
+            "executable": ["file"],
+            "matches": {
+                "anyOf": [{ "required": ["file"] }, { "required": ["run"] }, { "required": ["http"] }]
+            },
+            "not_matches": ["run"],
+            "status": ["http"],
+            "version": ["tool"],
+            "command": ["tool", "version"],
+        },
+    ))]
     pub struct CheckDoc("a check", WHOLE) {
         /// A file that must exist.
         file: Text,

@@ -45,10 +45,20 @@ pub(super) fn help(word: &str, keys: &[&str]) -> Option<String> {
     if word == "timeout-minutes" && keys.contains(&"timeout") {
         return Some("`timeout-minutes: 10` is written `timeout: 10m`".to_owned());
     }
-    translated(word, keys)
+    how_many(word, keys)
+        .or_else(|| translated(word, keys))
         .or_else(|| elsewhere(word, keys))
         .or_else(|| similar(word, keys))
         .or_else(|| Some(listed(keys)))
+}
+
+/// `jobs` are steps elsewhere, and a number here.
+fn how_many(word: &str, keys: &[&str]) -> Option<String> {
+    let is_pipeline = word == "jobs" && keys == PipelineDoc::KEYS;
+    is_pipeline.then(|| {
+        "`jobs` of other tools are called `steps` here; how many run at once is `workspace: { jobs: 4 }`, or `-j4`"
+            .to_owned()
+    })
 }
 
 fn translated(word: &str, keys: &[&str]) -> Option<String> {
@@ -117,7 +127,7 @@ mod tests {
         assert!(step("timeout-minutes").is_some_and(|help| help.contains("`timeout: 10m`")));
         assert_eq!(
             help("jobs", PipelineDoc::KEYS).as_deref(),
-            Some("`jobs` is called `steps` here")
+            how_many("jobs", PipelineDoc::KEYS).as_deref()
         );
         assert_eq!(
             help("zzz", &["a", "b"]).as_deref(),

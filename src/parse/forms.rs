@@ -10,7 +10,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use super::decode::{Cx, Decode, List, Map, decode_document, document, wrong_text};
 use super::document::{
-    AxisDoc, CacheDoc, EnvDoc, EnvFileDoc, MatrixDoc, OutputDoc, RetriesDoc, TargetDoc,
+    AxisDoc, CacheDoc, EnvDoc, EnvFileDoc, MatrixDoc, NAME, OutputDoc, RetriesDoc, TargetDoc,
     TemplatesDoc, Text, ValueDoc,
 };
 use super::node::{Entry, Node, NodeValue, Style};
@@ -58,6 +58,7 @@ document! {
     /// Where results are kept, and what else is part of the key.
     struct CacheForm("`cache`") {
         /// `shared`, `local` or `off`.
+        #[schemars(extend("enum" = ["shared", "local", "off", true, false, "true", "false"]))]
         mode: Text,
         /// Text that is part of the step's key.
         salt: Text,
@@ -77,6 +78,10 @@ document! {
     /// Steps, and the profile they run under.
     struct TargetForm("a target") {
         /// References to steps, or names of other targets.
+        #[schemars(extend("anyOf" = [
+            { "type": ["string", "number", "boolean"] },
+            { "type": "array", "items": { "type": ["string", "number", "boolean"] }, "minItems": 1 },
+        ]))]
         steps: List<Text>,
         /// The profile they run under.
         profile: Text,
@@ -419,7 +424,7 @@ impl JsonSchema for CacheDoc {
         json_schema!({
             "description": "`shared`: results go to the store and come back from it. `local`: up \
                 to date when nothing changed here, never stored. `off`: always runs.",
-            "anyOf": [{ "enum": ["shared", "local", "off", true, false] }, map],
+            "anyOf": [{ "enum": ["shared", "local", "off", true, false, "true", "false"] }, map],
         })
     }
 }
@@ -528,12 +533,12 @@ impl JsonSchema for TargetDoc {
     }
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let list = generator.subschema_for::<List<Text>>();
+        let text = generator.subschema_for::<Text>();
         let map = generator.subschema_for::<TargetForm>();
         json_schema!({
             "description": "The name of another target, a list of references, or \
                 `{ steps, profile, description }`.",
-            "anyOf": [list, map],
+            "anyOf": [{ "type": "array", "items": text, "minItems": 1 }, text, map],
         })
     }
 }
@@ -576,14 +581,26 @@ impl JsonSchema for MatrixDoc {
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         let axis = generator.subschema_for::<AxisDoc>();
-        let combinations = generator.subschema_for::<List<Map<ValueDoc>>>();
+        let include = generator.subschema_for::<List<Map<ValueDoc>>>();
+        let excluded =
+            json_schema!({ "type": "object", "additionalProperties": axis_value(generator) });
         json_schema!({
             "description": "Axes by name; each combination of their values makes an instance.",
             "type": "object",
-            "properties": { "include": combinations, "exclude": combinations },
+            "properties": {
+                "include": include,
+                "exclude": { "anyOf": [{ "type": "array", "items": excluded }, excluded] },
+            },
             "additionalProperties": axis,
+            "propertyNames": { "pattern": NAME },
         })
     }
+}
+
+/// One value of an axis: text, or a map with a name.
+fn axis_value(generator: &mut SchemaGenerator) -> Schema {
+    let text = generator.subschema_for::<Text>();
+    json_schema!({ "anyOf": [text, { "type": "object", "required": ["name"] }] })
 }
 
 impl Decode for AxisDoc {
@@ -613,9 +630,10 @@ impl JsonSchema for AxisDoc {
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         let text = generator.subschema_for::<Text>();
         let glob = generator.subschema_for::<GlobForm>();
+        let value = axis_value(generator);
         json_schema!({
             "description": "A list of values, or `{ glob: \"src/**/*.c\" }` for one value a file.",
-            "anyOf": [{ "type": "array" }, text, glob],
+            "anyOf": [{ "type": "array", "items": value, "minItems": 1 }, text, glob],
         })
     }
 }

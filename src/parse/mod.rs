@@ -121,21 +121,25 @@ impl Read<'_> {
         let errors = self.errors;
         let mut cx = Cx::new(sources, errors);
         let document = root.and_then(|root| PipelineDoc::decode(root, &mut cx));
-        let errors = sorted(cx.errors);
-        let whole = errors.is_empty();
-        Parsed {
-            document: document.unwrap_or_default(),
-            errors,
-            whole,
+        Parsed::new(document.unwrap_or_default(), cx.errors)
+    }
+}
+
+impl Parsed {
+    fn new(document: PipelineDoc, errors: Vec<ParseError>) -> Self {
+        Self {
+            document,
+            whole: errors.is_empty(),
+            errors: sorted(errors),
         }
     }
 }
 
-/// What is wrong with the shape of a template, whoever extends it.
-pub fn check(template: &Template, sources: &SourceMap) -> Vec<ParseError> {
+/// A template by itself, and what is wrong with its shape, whoever extends it.
+pub fn check(template: &Template, sources: &SourceMap) -> Parsed {
     let mut cx = Cx::new(sources, Vec::new());
-    let document = PipelineDoc::decode(template.node().clone(), &mut cx);
-    if let Some(workspace) = document.and_then(|document| document.workspace) {
+    let document = PipelineDoc::decode(template.node().clone(), &mut cx).unwrap_or_default();
+    if let Some(workspace) = &document.workspace {
         cx.errors.push(ParseError::UnknownKey {
             key: "workspace".to_owned(),
             place: "a template",
@@ -143,7 +147,7 @@ pub fn check(template: &Template, sources: &SourceMap) -> Vec<ParseError> {
             help: Some("it can only stand in the root's `pipe.yaml`".to_owned()),
         });
     }
-    sorted(cx.errors)
+    Parsed::new(document, cx.errors)
 }
 
 fn sorted(mut errors: Vec<ParseError>) -> Vec<ParseError> {

@@ -75,6 +75,10 @@ impl Nulls<'_> {
     /// A schema, without what it must not have: its keys in `own` are not inherited.
     fn object(&mut self, schema: &Map<String, Value>, own: &[&str]) -> Map<String, Value> {
         let mut object = schema.clone();
+        // What goes together is for the merged map to hold to.
+        for key in ["required", "oneOf", "dependencies"] {
+            object.remove(key);
+        }
         if let Some(Value::Object(properties)) = object.get_mut("properties") {
             for (_, value) in properties
                 .iter_mut()
@@ -248,6 +252,16 @@ mod tests {
             ("extends: a\nworkspace: { members: null }", false),
             ("extends: a\nsteps: { a: { needs: [null] } }", false),
             ("extends: null", false),
+            ("workspace: { templates: { a: { extends: null } } }", false),
+            (
+                "extends: a\nsteps: { a: { retries: { delay: 1s }, requires: { message: x } } }",
+                true,
+            ),
+            ("extends: a\ntargets: { t: { profile: p } }", true),
+            (
+                "extends: a\nsteps: { a: { requires: [{ message: x }] } }",
+                false,
+            ),
         ] {
             assert_eq!(accepts(text), good, "{text}");
         }

@@ -1,6 +1,7 @@
 //! `docs/errors.md` is made of the documentation of the error types and of the cases.
 //! `UPDATE=1 cargo test codes` writes it.
 
+use crate::mutations::SEMANTIC;
 use crate::support::case::Case;
 use crate::support::codes::{Declared, declared, reports};
 use crate::support::repository;
@@ -35,6 +36,23 @@ A step that fails is none of these: see [running](running.md).
 This page is made from the program's sources and its tests.
 ";
 
+const SCHEMA: &str = "
+## What an editor does not see
+
+The schema of pipeline files (`pipe schema`) takes all that `pipe check` takes, and refuses every mistake in the structure of a
+file: keys, kinds of values, fixed words, names, lists that may not be empty. What words mean is for `pipe check` to say. So a file that
+an editor finds nothing wrong with can still have errors with these codes, and with all codes of the phases after them,
+which look at more than one file:
+
+| code | what it is about |
+|---|---|
+";
+
+const SCHEMA_END: &str = "
+A schema is told the values of a file, not how they are written. Whole numbers in other words than digits (`1.0`, `0x10`),
+duplicate keys and other mistakes in the text itself are found by the editor's YAML reader, or by `pipe check` alone.
+";
+
 #[test]
 fn the_page_of_errors_is_up_to_date() {
     let path = repository().join("docs/errors.md");
@@ -66,7 +84,17 @@ fn page(declared: &[Declared], cases: &[Case]) -> String {
     }
     let known = |each: &Declared| PHASES.iter().any(|(phase, _)| each.phase() == *phase);
     assert!(declared.iter().all(known), "a phase is not on the page");
-    format!("{HEAD}{index}{entries}")
+    let row = |(code, about): &(&str, &str)| {
+        let anchor = code.replace(':', "");
+        format!("| [`{code}`](#{anchor}) | {about} |\n")
+    };
+    let semantic: String = SEMANTIC.iter().map(row).collect();
+    let is_code = |(code, _): &(&str, &str)| declared.iter().any(|each| each.code == *code);
+    assert!(
+        SEMANTIC.iter().all(is_code),
+        "SEMANTIC has a code that is none"
+    );
+    format!("{HEAD}{index}{SCHEMA}{semantic}{SCHEMA_END}{entries}")
 }
 
 fn entry(declared: &Declared, cases: &[Case]) -> String {

@@ -1,5 +1,7 @@
 //! A step's matrix.
 
+use indexmap::IndexMap;
+
 use super::Lowering;
 use crate::model::ModelError;
 use crate::model::name::NameKind;
@@ -16,8 +18,21 @@ impl Lowering {
                 Spanned::new(self.axis(&name, &axis.value), name.span),
             )
         });
+        let axes: IndexMap<_, _> = axes.collect();
+        for entry in &doc.exclude {
+            entry
+                .value
+                .0
+                .iter()
+                .for_each(|(_, value)| self.axis_value(&value.value));
+        }
+        // Other keys than axes may have any value here.
+        let entries = doc.include.iter().flat_map(|entry| &entry.value.0);
+        for (_, value) in entries.filter(|(name, _)| axes.contains_key(&name.value)) {
+            self.axis_value(&value.value);
+        }
         Matrix {
-            axes: axes.collect(),
+            axes,
             include: doc.include.iter().map(combination).collect(),
             exclude: doc.exclude.iter().map(combination).collect(),
         }

@@ -4,7 +4,7 @@ use super::{Lowering, entries, env_files, is_variable, texts, vars};
 use crate::model::error::Complaint;
 use crate::model::name::NameKind;
 use crate::model::step::{CacheWord, OutputText, Retries, Step};
-use crate::model::{ModelError, duration, limit};
+use crate::model::{MOST_INSTANCES, ModelError, duration, limit};
 use crate::parse::{CacheDoc, OutputDoc, RetriesDoc, StepDoc, Text};
 use crate::source::{Span, Spanned};
 use crate::suggest::{closest, listing};
@@ -14,9 +14,6 @@ const MAX_INSTANCES: u64 = 10_000;
 
 /// The words that `shell` knows.
 const SHELLS: [&str; 4] = ["sh", "bash", "pwsh", "python"];
-
-/// However many a step allows.
-const MOST_INSTANCES: u64 = 100_000;
 
 /// Takes from `defaults` each key that `step` does not set.
 pub(super) fn fill_in(step: &mut StepDoc, defaults: &StepDoc) {
