@@ -204,8 +204,12 @@ impl Cache {
         let has_depfile = step.depfile.is_some();
         let sets = match has_depfile {
             true => store.results().sets(prepared.action.weak_key()),
-            false => Vec::new(),
+            false => Ok(Vec::new()),
         };
+        let sets = sets.unwrap_or_else(|error| {
+            self.note(store.trouble(&error));
+            Vec::new()
+        });
         let is_whole = !has_depfile || prepared.action.discovered.is_some();
         let known = prepared.discovered_paths();
         let others = sets

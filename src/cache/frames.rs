@@ -9,6 +9,7 @@
 //! frame that cannot be whole; the checksum of a frame is looked at when it is used. Knows nothing
 //! of what is in the frames.
 
+use std::cmp::Ordering;
 use std::fs::File;
 use std::io::Write;
 use std::ops::Range;
@@ -22,6 +23,17 @@ const HEAD: usize = 4 + 16;
 
 /// What a file of frames begins with: its kind and version.
 pub(super) type Magic = [u8; 16];
+
+/// How the version of a file of this kind compares with that of `magic`; `None` for no such file.
+pub(super) fn version(file: &[u8], magic: &Magic) -> Option<Ordering> {
+    fn parts(magic: &Magic) -> Option<(&str, u32)> {
+        let line = std::str::from_utf8(magic).ok()?.strip_suffix('\n')?;
+        let (kind, number) = line.rsplit_once(' ')?;
+        Some((kind, number.parse().ok()?))
+    }
+    let ((kind, number), (own, own_number)) = (parts(file.first_chunk()?)?, parts(magic)?);
+    (kind.trim_end() == own.trim_end()).then(|| number.cmp(&own_number))
+}
 
 /// A frame around `body`.
 pub(super) fn frame(body: &[u8]) -> Vec<u8> {
@@ -149,6 +161,23 @@ mod tests {
         assert!(frames(&file(), MAGIC).1);
         assert!(frames(b"", MAGIC).1);
         assert!(!frames(b"pipe test file 2", MAGIC).1);
+    }
+
+    #[test]
+    fn versions_are_told_apart() {
+        let magic: &Magic = b"pipe-sets     9\n";
+        let compared = |file: &[u8]| version(file, magic);
+        assert_eq!(compared(b"pipe-sets     9\n..."), Some(Ordering::Equal));
+        assert_eq!(compared(b"pipe-sets    10\n"), Some(Ordering::Greater));
+        assert_eq!(compared(b"pipe-sets     1\n"), Some(Ordering::Less));
+        for other in [
+            &b"pipe-sets     x\n"[..],
+            b"pipe-state    9\n",
+            b"pipe-sets     9",
+            b"",
+        ] {
+            assert_eq!(compared(other), None);
+        }
     }
 
     #[test]

@@ -106,19 +106,21 @@ impl LocalStore {
         }
     }
 
-    /// A result as it lies there; damage goes to quarantine.
-    fn read_record(&self, key: ActionKey, path: &Path) -> Result<Option<Record>, StoreError> {
-        let bytes = match fs::read(path) {
-            Ok(bytes) => bytes,
+    /// What lies at `path` under `key`; damage goes to quarantine.
+    fn read<T>(
+        &self,
+        key: ActionKey,
+        path: &Path,
+        decode: impl FnOnce(&[u8]) -> Result<T, RecordError>,
+    ) -> Result<Option<T>, StoreError> {
+        let decoded = match fs::read(path) {
+            Ok(bytes) => decode(&bytes),
             Err(error) if error.is_not_found() => return Ok(None),
-            Err(_) if is_no_file(path) => {
-                self.shelves.quarantine(path);
-                return Err(StoreError::Damaged(key.0));
-            }
+            Err(_) if is_no_file(path) => Err(RecordError::Damaged),
             Err(error) => return Err(error.into()),
         };
-        match Record::decode(key, &bytes) {
-            Ok(record) => Ok(Some(record)),
+        match decoded {
+            Ok(decoded) => Ok(Some(decoded)),
             Err(RecordError::Version) => Ok(None),
             Err(RecordError::Damaged) => {
                 self.shelves.quarantine(path);
@@ -131,7 +133,7 @@ impl LocalStore {
     fn find(&self, key: ActionKey, root: &[u8]) -> Result<Option<(Record, PathBuf)>, StoreError> {
         for to in [Some(root), None] {
             let path = self.shelves.record(key, to);
-            let record = self.read_record(key, &path)?;
+            let record = self.read(key, &path, |bytes| Record::decode(key, bytes))?;
             let is_good = |record: &Record| record.bound_to.as_ref().map(|root| &*root.0) == to;
             if let Some(record) = record.filter(is_good) {
                 return Ok(Some((record, path)));
@@ -153,6 +155,11 @@ impl LocalStore {
             _ => Ok(()),
         }
     }
+}
+
+/// Whether a newer version of the program wrote what lies at `path`: it is left alone.
+fn is_newer(path: &Path, tell: impl FnOnce(&[u8]) -> bool) -> bool {
+    fs::read(path).is_ok_and(|bytes| tell(&bytes))
 }
 
 /// Whether something stands at `path` that is no regular file.
@@ -194,6 +201,9 @@ impl ActionCache for LocalStore {
         self.in_use();
         let bound = record.bound_to.as_ref().map(|root| root.0.as_slice());
         let target = self.shelves.record(record.key, bound);
+        if is_newer(&target, Record::is_newer) {
+            return Ok(());
+        }
         let mut file = in_folder(&target, || TempFile::read_only(&target))?;
         file.write(&record.encode())?;
         self.persist(file, &target)?;
@@ -201,25 +211,29 @@ impl ActionCache for LocalStore {
             return Ok(());
         }
         // The newest result wins: a bound one would be found first.
-        match fs::remove_file(&self.shelves.record(record.key, Some(root))) {
+        let bound = self.shelves.record(record.key, Some(root));
+        if is_newer(&bound, Record::is_newer) {
+            return Ok(());
+        }
+        match fs::remove_file(&bound) {
             Err(error) if !error.is_not_found() => Err(error.into()),
             _ => Ok(()),
         }
     }
 
-    fn sets(&self, weak: ActionKey) -> Vec<PathSet> {
-        let bytes = fs::read(&self.shelves.set_file(weak));
-        bytes.map_or_else(|_| Vec::new(), |bytes| sets::decode(&bytes))
+    fn sets(&self, weak: ActionKey) -> Result<Vec<PathSet>, StoreError> {
+        let sets = self.read(weak, &self.shelves.set_file(weak), sets::decode)?;
+        Ok(sets.unwrap_or_default())
     }
 
     fn put_set(&self, weak: ActionKey, set: &PathSet) -> Result<(), StoreError> {
         self.in_use();
         let target = self.shelves.set_file(weak);
-        if is_no_file(&target) {
-            self.shelves.quarantine(&target);
+        if is_newer(&target, sets::is_newer) {
+            return Ok(());
         }
         // Of two writers at once one is lost: that costs a run somewhere.
-        let Some(sets) = sets::with_newest(self.sets(weak), set) else {
+        let Some(sets) = sets::with_newest(self.sets(weak).unwrap_or_default(), set) else {
             let _used = renewed(&target);
             return Ok(());
         };

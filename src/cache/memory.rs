@@ -42,13 +42,13 @@ impl ActionCache for MemoryStore {
         Ok(())
     }
 
-    fn sets(&self, weak: ActionKey) -> Vec<PathSet> {
+    fn sets(&self, weak: ActionKey) -> Result<Vec<PathSet>, StoreError> {
         let sets = self.sets.lock().unwrap();
-        sets.get(&weak).cloned().unwrap_or_default()
+        Ok(sets.get(&weak).cloned().unwrap_or_default())
     }
 
     fn put_set(&self, weak: ActionKey, set: &PathSet) -> Result<(), StoreError> {
-        if let Some(sets) = with_newest(self.sets(weak), set) {
+        if let Some(sets) = with_newest(self.sets(weak)?, set) {
             self.sets.lock().unwrap().insert(weak, sets);
         }
         Ok(())

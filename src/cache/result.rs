@@ -148,6 +148,12 @@ impl Record {
         }
     }
 
+    /// Whether a newer version of the program wrote these bytes.
+    pub(super) fn is_newer(bytes: &[u8]) -> bool {
+        let version = bytes.strip_prefix(MAGIC).and_then(<[u8]>::first_chunk);
+        version.is_some_and(|version| u16::from_le_bytes(*version) > VERSION)
+    }
+
     /// All that it has in the content store.
     pub(super) fn blobs(&self) -> impl Iterator<Item = (Digest, u64)> {
         let outputs = self.outputs.iter().map(|output| &output.content);

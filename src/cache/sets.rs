@@ -4,8 +4,11 @@
 //!
 //! A set is only where to look: one that is wrong or lost costs a look-up or a run.
 
+use std::cmp::Ordering;
+
 use super::entry::EntryPath;
-use super::frames::{Magic, body, frame, frames};
+use super::frames::{Magic, body, frame, frames, version};
+use super::result::RecordError;
 use crate::path::RelPath;
 
 const MAGIC: &Magic = b"pipe-sets     1\n";
@@ -25,14 +28,27 @@ pub(super) fn encode(sets: &[PathSet]) -> Vec<u8> {
     bytes
 }
 
-/// Reads a file of sets; what is damaged or of another version is left out.
-pub(super) fn decode(bytes: &[u8]) -> Vec<PathSet> {
-    let (ranges, _) = frames(bytes, MAGIC);
-    let bodies = ranges.into_iter().filter_map(|range| body(&bytes[range]));
-    let sets = bodies.filter_map(|body| postcard::from_bytes::<PathSet>(body).ok());
-    sets.filter(|set| set.iter().all(is_normal))
-        .take(MOST)
-        .collect()
+/// Reads a file of sets.
+pub(super) fn decode(bytes: &[u8]) -> Result<Vec<PathSet>, RecordError> {
+    match version(bytes, MAGIC) {
+        Some(Ordering::Equal) => whole(bytes).ok_or(RecordError::Damaged),
+        Some(_) => Err(RecordError::Version),
+        None => Err(RecordError::Damaged),
+    }
+}
+
+fn whole(bytes: &[u8]) -> Option<Vec<PathSet>> {
+    let (ranges, all) = frames(bytes, MAGIC);
+    let set = |range| {
+        let set: PathSet = postcard::from_bytes(body(&bytes[range])?).ok()?;
+        set.iter().all(is_normal).then_some(set)
+    };
+    all.then(|| ranges.into_iter().take(MOST).map(set).collect())?
+}
+
+/// Whether a newer version of the program wrote it.
+pub(super) fn is_newer(bytes: &[u8]) -> bool {
+    version(bytes, MAGIC) == Some(Ordering::Greater)
 }
 
 /// The sets with `set` as the newest one; `None` where it is that already.
@@ -75,20 +91,24 @@ mod tests {
             sets = with_newest(sets, &set(&name.to_string())).unwrap();
         }
         assert_eq!(with_newest(sets.clone(), &set("19")), None);
-        let sets = decode(&encode(&with_newest(sets, &set("15")).unwrap()));
+        let sets = decode(&encode(&with_newest(sets, &set("15")).unwrap())).unwrap();
         let names = ["15", "19", "18", "17", "16", "14", "13", "12"];
         assert_eq!(sets, names.map(set));
     }
 
     #[test]
-    fn damage_loses_sets_and_invents_none() {
+    fn damage_is_told_or_loses_sets_and_invents_none() {
         let sets = [set("a"), set("b"), set("c")];
         let bytes = encode(&sets);
         for at in 0..bytes.len() {
-            let mut flipped = bytes.clone();
-            flipped[at] ^= 0x41;
-            for damaged in [&bytes[..at], &flipped] {
-                assert!(decode(damaged).iter().all(|set| sets.contains(set)));
+            // Where a frame ends nothing tells that there was another one.
+            if let Ok(left) = decode(&bytes[..at]) {
+                assert!(sets.starts_with(&left));
+            }
+            for bit in 0..8 {
+                let mut flipped = bytes.clone();
+                flipped[at] ^= 1 << bit;
+                assert!(decode(&flipped).is_err(), "byte {at} bit {bit}");
             }
         }
     }
@@ -96,9 +116,9 @@ mod tests {
     #[test]
     fn no_set_leads_around_the_root() {
         let bytes = |path: &str| encode(&[vec![EntryPath::In(path_of(path))]]);
-        assert_eq!(decode(&bytes("a/b")).len(), 1);
+        assert_eq!(decode(&bytes("a/b")).unwrap().len(), 1);
         for path in ["../x", "a/../../x", "/etc/passwd"] {
-            assert_eq!(decode(&bytes(path)), Vec::<PathSet>::new(), "{path}");
+            assert_eq!(decode(&bytes(path)), Err(RecordError::Damaged), "{path}");
         }
     }
 

@@ -46,7 +46,7 @@ pub(super) trait ActionCache: Send + Sync {
     fn put(&self, record: &Record, root: &[u8]) -> Result<(), StoreError>;
 
     /// The sets of paths that commands with this weak key have read, the newest first.
-    fn sets(&self, weak: ActionKey) -> Vec<PathSet>;
+    fn sets(&self, weak: ActionKey) -> Result<Vec<PathSet>, StoreError>;
 
     /// Makes `set` the newest of them.
     fn put_set(&self, weak: ActionKey, set: &PathSet) -> Result<(), StoreError>;

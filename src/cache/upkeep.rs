@@ -29,6 +29,8 @@ pub struct Stats {
     pub bound: u64,
     /// Contents of outputs and logs.
     pub contents: u64,
+    /// Lists of discovered inputs, by which results of steps with a depfile are found.
+    pub lists: u64,
     /// Files in quarantine.
     pub damaged: u64,
     /// The space that all takes.
@@ -65,7 +67,8 @@ impl Upkeep {
                     stats.bound += 1;
                 }
                 What::Damaged => stats.damaged += 1,
-                What::Sets | What::Unfinished => {}
+                What::Sets => stats.lists += 1,
+                What::Unfinished => {}
             }
             if !matches!(item.what, What::Damaged | What::Unfinished) {
                 let oldest = stats.oldest.unwrap_or(item.used);

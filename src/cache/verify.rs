@@ -8,6 +8,7 @@ use rayon::prelude::*;
 use super::collect::{is_incomplete, key_of};
 use super::digest::Digest;
 use super::result::{Record, RecordError};
+use super::sets;
 use super::shelves::Shelves;
 use super::stock::{Item, What, stock};
 use super::store::copy_hashing;
@@ -22,7 +23,9 @@ pub struct Verified {
     pub results: u64,
     /// Results some of whose contents are gone: no harm, their steps would run.
     pub incomplete: u64,
-    /// Results that another version of the program wrote.
+    /// Files of lists of discovered inputs looked at.
+    pub lists: u64,
+    /// Results and lists that another version of the program wrote.
     pub foreign: u64,
     /// What was damaged, by where it lay in the store's folder.
     pub damaged: Vec<PathBuf>,
@@ -49,6 +52,7 @@ pub(super) fn verify(shelves: &Shelves) -> Result<Verified, FsError> {
         }
         match item.what {
             What::Content => verified.contents += 1,
+            What::Sets => verified.lists += 1,
             _ => verified.results += 1,
         }
         match state {
@@ -68,7 +72,8 @@ fn state(shelves: &Shelves, item: &Item) -> State {
     match item.what {
         What::Content => content(&item.path),
         What::Result | What::Bound => result(shelves, &item.path),
-        What::Sets | What::Damaged | What::Unfinished => State::Gone,
+        What::Sets => lists(&item.path),
+        What::Damaged | What::Unfinished => State::Gone,
     }
 }
 
@@ -97,6 +102,15 @@ fn result(shelves: &Shelves, path: &Path) -> State {
         Ok(_) => State::Good,
         Err(RecordError::Version) => State::Foreign,
         Err(RecordError::Damaged) => State::Damaged,
+    }
+}
+
+fn lists(path: &Path) -> State {
+    match read(path).map(|bytes| sets::decode(&bytes)) {
+        Ok(Ok(_)) => State::Good,
+        Ok(Err(RecordError::Version)) => State::Foreign,
+        Err(error) if error.is_not_found() => State::Gone,
+        Ok(Err(RecordError::Damaged)) | Err(_) => State::Damaged,
     }
 }
 

@@ -135,6 +135,7 @@ fn document(at: &Place, stats: &Stats) -> serde_json::Value {
         "results": stats.results,
         "bound": stats.bound,
         "contents": stats.contents,
+        "lists": stats.lists,
         "damaged": stats.damaged,
         "bytes": stats.size,
         "max_bytes": at.limits.max_size,
@@ -152,9 +153,13 @@ fn text(at: &Place, stats: &Stats) -> String {
         0 => String::new(),
         damaged => format!("damaged   {} in quarantine\n", files(damaged)),
     };
+    let lists = match stats.lists {
+        0 => String::new(),
+        lists => format!("lists     {lists} of discovered inputs\n"),
+    };
     let oldest = stats.oldest.map_or("-".to_owned(), when);
     format!(
-        "store     {}\nresults   {}{bound}\ncontents  {}\nsize      {} of {} at most\noldest    last used {oldest}; what nobody uses for {} goes\n{damaged}",
+        "store     {}\nresults   {}{bound}\ncontents  {}\n{lists}size      {} of {} at most\noldest    last used {oldest}; what nobody uses for {} goes\n{damaged}",
         at.shown(),
         stats.results,
         stats.contents,
@@ -222,6 +227,7 @@ fn verified_document(verified: &Verified) -> serde_json::Value {
         "version": 1,
         "results": verified.results,
         "contents": verified.contents,
+        "lists": verified.lists,
         "incomplete": verified.incomplete,
         "other_version": verified.foreign,
         "damaged": damaged.collect::<Vec<_>>(),
@@ -238,11 +244,14 @@ fn verified_text(verified: &Verified) -> String {
     }
     let mut words = vec![
         plural(verified.results as usize, "result"),
-        format!(
-            "{} looked at",
-            plural(verified.contents as usize, "content")
-        ),
+        plural(verified.contents as usize, "content"),
     ];
+    if verified.lists > 0 {
+        words.push(plural(verified.lists as usize, "list"));
+    }
+    if let Some(last) = words.last_mut() {
+        last.push_str(" looked at");
+    }
     let counts = [
         (verified.damaged.len() as u64, "damaged"),
         (verified.incomplete, "without all contents"),

@@ -1,13 +1,13 @@
 //! What every store must do, and what only the local one can.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::fixture::{path, write};
 use crate::cache::local::LocalStore;
 use crate::cache::memory::MemoryStore;
 use crate::cache::result::{Bytes, Content, Origin, Record, Stored};
 use crate::cache::store::{ActionCache, ContentStore, Store, StoreError};
-use crate::cache::{ActionKey, Digest, Kind};
+use crate::cache::{ActionKey, Digest, EntryPath, Kind};
 use crate::sys::fs::{create_dir_all, remove_file, set_mode, symlink};
 
 const ROOT: &[u8] = b"/some/place";
@@ -197,6 +197,69 @@ fn damaged_records_are_a_miss_and_unknown_versions_are_left_alone() {
         Err(StoreError::Damaged(_))
     ));
     assert!(!file.exists());
+}
+
+/// Gives a file of the store a newer version, whose number is at `at`.
+fn make_newer(file: &Path, at: usize) -> Vec<u8> {
+    let mut bytes = std::fs::read(file).unwrap();
+    bytes[at] += 1;
+    crate::sys::fs::write_atomic(file, &bytes).unwrap();
+    bytes
+}
+
+#[test]
+fn what_a_newer_version_has_written_is_not_written_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = folder.path().join("pipe");
+    let local = LocalStore::open(&cache.clone().into()).unwrap();
+    let (free, bound) = (record(None), record(Some(ROOT)));
+    let (key, hex) = (free.key, free.key.0.hex());
+    let set = |name: &str| vec![EntryPath::In(path(name))];
+    ActionCache::put(&local, &free, ROOT).unwrap();
+    ActionCache::put(&local, &bound, ROOT).unwrap();
+    local.put_set(key, &set("a.h")).unwrap();
+    let sets = cache.join("v1/set").join(&hex[..1]).join(&hex);
+    let mut newer: Vec<_> = local_records(&cache, &hex)
+        .into_iter()
+        .map(|file| (make_newer(&file, 8), file))
+        .collect();
+    assert_eq!(newer.len(), 2);
+    newer.push((make_newer(&sets, 14), sets));
+    for record in [&free, &bound, &free] {
+        ActionCache::put(&local, record, ROOT).unwrap();
+        local.put_set(key, &set("b.h")).unwrap();
+        assert_eq!(ActionCache::get(&local, key, ROOT).unwrap(), None);
+        assert!(matches!(local.sets(key), Ok(sets) if sets.is_empty()));
+    }
+    for (bytes, file) in newer {
+        assert_eq!(std::fs::read(file).unwrap(), bytes);
+    }
+    assert_eq!(local.damaged(), 0);
+}
+
+/// The files of results under a key.
+fn local_records(cache: &Path, hex: &str) -> Vec<PathBuf> {
+    let shard = std::fs::read_dir(cache.join("v1/rec").join(&hex[..1]));
+    shard.unwrap().map(|entry| entry.unwrap().path()).collect()
+}
+
+#[test]
+fn damaged_lists_go_to_quarantine() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = folder.path().join("pipe");
+    let local = LocalStore::open(&cache.clone().into()).unwrap();
+    let key = ActionKey(Digest::of(b"weak"));
+    let hex = key.0.hex();
+    let file = cache.join("v1/set").join(&hex[..1]).join(&hex);
+    let set = vec![EntryPath::In(path("a.h"))];
+    for damage in ["", "garbage", "pipe-sets     1\nabc"] {
+        local.put_set(key, &set).unwrap();
+        assert_eq!(local.sets(key).unwrap(), std::slice::from_ref(&set));
+        crate::sys::fs::write_atomic(&file, damage.as_bytes()).unwrap();
+        assert!(matches!(local.sets(key), Err(StoreError::Damaged(_))));
+        assert!(!file.exists());
+    }
+    assert_eq!(local.damaged(), 3);
 }
 
 #[test]
