@@ -45,6 +45,16 @@ pub enum DiscoverError {
     /// Something that cannot be read.
     #[error("lists what cannot be read: {0}")]
     Unreadable(TreeError),
+    /// What another instance of the same step makes: nothing puts these in order.
+    #[error(
+        "lists `{path}`, which another instance of `{step}` makes: instances of one step cannot wait for each other, so let a step of its own make it, and name that in `needs`"
+    )]
+    OfOwnStep {
+        /// The file.
+        path: String,
+        /// The step.
+        step: String,
+    },
     /// What another step makes, which may not have run yet.
     #[error(
         "lists `{path}`, which `{maker}` makes: add `needs: [{needs}]` (or `after: [{needs}]`, if only files that it lists are to count)"
@@ -172,6 +182,10 @@ impl Cache {
         let Some(maker) = maker.map(|owned| owned.step.clone()) else {
             return Ok(()); // taken away from what covers it
         };
+        if step.name.split('@').next() == Some(&maker) {
+            let path = path.to_string();
+            return Err(DiscoverError::OfOwnStep { path, step: maker });
+        }
         let (pipeline, name) = maker.split_once(':').unwrap_or(("", &maker));
         let is_here = step
             .name

@@ -169,12 +169,36 @@ mod tests {
     fn damage_is_noticed() {
         let folder = tempfile::tempdir().unwrap();
         let fields = Fields::new(folder.path().to_owned(), "r1");
+        let before = fields.put(&listed("zero")).unwrap();
         let at = fields.put(&listed("one")).unwrap();
         let path = folder.path().join("r1");
-        let mut bytes = std::fs::read(&path).unwrap();
-        bytes[40] ^= 1;
-        crate::sys::fs::write_atomic(&path, &bytes).unwrap();
-        assert_eq!(fields.get(&at), None);
+        let whole = std::fs::read(&path).unwrap();
+        for byte in 0..whole.len() {
+            crate::sys::fs::write_atomic(&path, &whole[..byte]).unwrap();
+            assert_eq!(fields.get(&at), None, "cut at {byte}");
+            let intact = (byte as u64) < at.offset;
+            for bit in 0..8 {
+                let mut flipped = whole.clone();
+                flipped[byte] ^= 1 << bit;
+                crate::sys::fs::write_atomic(&path, &flipped).unwrap();
+                assert_eq!(
+                    fields.get(&at),
+                    intact.then(|| listed("one")),
+                    "byte {byte} bit {bit}"
+                );
+            }
+        }
+        crate::sys::fs::write_atomic(&path, &whole).unwrap();
+        for offset in 0..whole.len() as u64 {
+            for length in (0..whole.len() as u32).chain([u32::MAX]) {
+                let wrong = FieldsAt {
+                    offset,
+                    length,
+                    ..at.clone()
+                };
+                assert_eq!(fields.get(&wrong).is_some(), wrong == at || wrong == before);
+            }
+        }
         assert_eq!(
             fields.get(&FieldsAt {
                 length: u32::MAX,

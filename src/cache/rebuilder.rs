@@ -2,26 +2,26 @@
 //! does is in the files beside this one, a file for each act.
 
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use super::action::ActionKey;
 use super::entry::EntryPath;
 use super::fields::Fields;
+use super::home::make_state_dir;
 use super::journal::Bench;
 use super::local::{LocalStore, StoreAt};
 use super::made::Prepared;
 use super::makers::Makers;
 use super::probes::Probes;
-use super::shelves::CACHEDIR_TAG;
 use super::state::{self, LastRun, State};
 use super::store::Store;
 use super::tree::Tree;
 use crate::glob::{GlobError, Ignore};
 use crate::plan::{Plan, StepIx};
 use crate::sys::boot::boot_id;
-use crate::sys::fs::{FsError, create_dir_all, write_atomic};
+use crate::sys::fs::FsError;
 use crate::sys::git::Git;
 
 /// Where the cache works and what of it is used.
@@ -258,15 +258,4 @@ impl Cache {
     fn lock_notes(&self) -> std::sync::MutexGuard<'_, Vec<String>> {
         self.notes.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Makes `.pipe`, which git and backups leave alone.
-fn make_state_dir(state_dir: &Path) -> Result<(), FsError> {
-    let tag = state_dir.join("CACHEDIR.TAG");
-    if tag.is_file() {
-        return Ok(());
-    }
-    create_dir_all(state_dir)?;
-    write_atomic(&state_dir.join(".gitignore"), b"*\n")?;
-    write_atomic(&tag, CACHEDIR_TAG.as_bytes())
 }

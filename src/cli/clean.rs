@@ -9,6 +9,7 @@ use super::options::Surroundings;
 use super::output;
 use super::session::Session;
 use crate::cache;
+use crate::sys::fs::FsError;
 use crate::sys::lock::Lock;
 
 pub(super) fn clean(around: &Surroundings, args: &CleanArgs) -> Exit {
@@ -64,6 +65,8 @@ pub(super) fn clean(around: &Surroundings, args: &CleanArgs) -> Exit {
 
 /// Waits for the workspace.
 pub(super) fn lock(state: &Path) -> Result<Lock, Exit> {
+    let refused = |error: FsError| refuse(&format!("{error}: {}", error.source));
+    cache::make_state_dir(state).map_err(refused)?;
     let waiting = |_| output::err("waiting for a pipe run in this workspace\n");
     let lock = Lock::acquire(&state.join("lock"), true, waiting);
     let lock = lock.map_err(|error| refuse(&error.to_string()))?;

@@ -13,7 +13,7 @@ use super::plan::{Ahead, look_ahead};
 use super::session::{Session, plural};
 use crate::cache::{ActionKey, Digest};
 use crate::exec::Asked;
-use crate::sys::fs::{FsError, create_dir_all};
+use crate::sys::fs::FsError;
 use crate::sys::lock::Lock;
 
 pub(super) fn forget(around: &Surroundings, args: &ForgetArgs, cache_dir: Option<PathBuf>) -> Exit {
@@ -47,7 +47,6 @@ pub(super) fn forget(around: &Surroundings, args: &ForgetArgs, cache_dir: Option
 fn known(around: &Surroundings, args: &ForgetArgs) -> Result<(BTreeSet<String>, Lock), Exit> {
     let mut session = Session::survey(around)?;
     let state = session.state_dir();
-    create_dir_all(&state).map_err(|error| refuse(&format!("{error}: {}", error.source)))?;
     let lock = lock(&state)?;
     Ok((identities(&mut session, &args.references)?, lock))
 }

@@ -160,7 +160,7 @@ fn run_planned(ready: &Ready, args: &RunArgs, jobs: usize) -> Exit {
 /// Takes the workspace's lock; what a killed run left half-made is removed.
 fn lock(root: &Path, args: &RunArgs) -> Result<Lock, Exit> {
     let state = root.join(".pipe");
-    sys::fs::create_dir_all(&state).map_err(|error| refused(error.into()))?;
+    cache::make_state_dir(&state).map_err(|error| refused(error.into()))?;
     let path = state.join("lock");
     let lock = match Lock::acquire(&path, false, |_| {}) {
         Err(LockError::Held(Some(holder))) if sys::parent::is_ancestor(holder) => {

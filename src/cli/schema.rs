@@ -5,8 +5,9 @@ use std::path::Path;
 use super::args::{SchemaArgs, SchemaKind};
 use super::exit::Exit;
 use super::output;
+use crate::cache::make_state_dir;
 use crate::init::SCHEMA_NAME;
-use crate::sys::fs::{FsError, create_dir_all, read, write_atomic, write_new};
+use crate::sys::fs::{FsError, read, write_atomic};
 
 pub(super) fn schema(args: &SchemaArgs) -> Exit {
     output::json(&match args.which {
@@ -19,9 +20,8 @@ pub(super) fn schema(args: &SchemaArgs) -> Exit {
 /// Writes the schema of pipeline files beside what else `pipe` keeps in a workspace: files written
 /// by `pipe init` name it, so that an editor finds it without a network.
 pub(super) fn keep(state_dir: &Path) -> Result<(), FsError> {
-    create_dir_all(state_dir)?;
-    write_atomic(&state_dir.join(SCHEMA_NAME), text().as_bytes())?;
-    write_new(&state_dir.join(".gitignore"), b"*\n").map(drop)
+    make_state_dir(state_dir)?;
+    write_atomic(&state_dir.join(SCHEMA_NAME), text().as_bytes())
 }
 
 /// Writes it where it is missing, as in a fresh checkout, and where it may be another version's

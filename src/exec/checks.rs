@@ -161,6 +161,9 @@ impl Checker<'_> {
 
     fn file_matches(&self, path: &RelPath, pattern: &str) -> Result<(), Complaint> {
         let mut text = Vec::new();
+        if !self.file(path)?.is_file() {
+            return Err(format!("`{path}` is no regular file").into());
+        }
         let file = File::open(path.under(self.around.root));
         let read = file.and_then(|file| file.take(MOST as u64).read_to_end(&mut text));
         read.map_err(|error| format!("file `{path}`: {error}"))?;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::discover::{Document, Loader};
+use super::discover::{Document, Loader, read_regular};
 use super::{LoadError, Loaded};
 use crate::dialect::{self, App, Dialect, DialectError, Worker, go_sources};
 use crate::glob::{Ignore, Pattern, Want, list};
@@ -83,7 +83,7 @@ fn is_server(folder: &Path) -> bool {
 /// section, or stands beside a package with a script of that name. A broken one that may have such a
 /// section counts, so that its fault is told.
 fn is_app(folder: &Path) -> bool {
-    let read = |name: &str| std::fs::read(folder.join(name)).ok();
+    let read = |name: &str| read_regular(&folder.join(name)).ok();
     let Some(app) = read("app.json") else {
         return false;
     };
@@ -214,10 +214,15 @@ impl Loader {
         let entries = std::fs::read_dir(&self.root).into_iter().flatten();
         for name in entries.flatten().map(|entry| entry.file_name()) {
             let Some(name) = name.to_str() else { continue };
-            let text = Files::reads(name).then(|| std::fs::read_to_string(self.root.join(name)));
-            files.add(name, text.and_then(Result::ok));
+            let bytes = Files::reads(name).then(|| read_regular(&self.root.join(name)).ok());
+            files.add(
+                name,
+                bytes
+                    .flatten()
+                    .and_then(|bytes| String::from_utf8(bytes).ok()),
+            );
         }
-        let gitignore = std::fs::read(self.root.join(".gitignore")).unwrap_or_default();
+        let gitignore = read_regular(&self.root.join(".gitignore")).unwrap_or_default();
         let app = App {
             doc: &doc,
             files: &files,

@@ -31,12 +31,13 @@ pub fn has_own(folder: &Path) -> bool {
     pipe_file(folder).is_some() || has_pipelines(folder)
 }
 
-/// The `pipe.yaml` or `pipe.yml` of a folder.
+/// The `pipe.yaml` or `pipe.yml` of a folder. One that cannot be read is one all the same: whoever has
+/// it is to be told, not that there is none.
 pub fn pipe_file(folder: &Path) -> Option<PathBuf> {
     ENDINGS
         .iter()
         .map(|ending| folder.join(format!("pipe.{ending}")))
-        .find(|path| path.is_file())
+        .find(|path| path.symlink_metadata().is_ok())
 }
 
 fn says_workspace(folder: &Path) -> bool {
