@@ -86,7 +86,8 @@ const ROOMS: [(&str, &[Of]); 16] = [
 const KNOW_ALL: [&str; 2] = ["cli", "lib"];
 
 /// Packages, and the only places that may name them.
-const PACKAGES: [(&str, &[&str]); 16] = [
+const PACKAGES: [(&str, &[&str]); 17] = [
+    ("mimalloc", &["main.rs"]),
     ("petgraph", &["graph/"]),
     ("granit_parser", &["parse/yaml.rs"]),
     ("clap", &["cli/"]),

@@ -14,7 +14,8 @@ use super::entry::{Entry, EntryPath, Kind};
 use super::journal::{Moved, Note, Place};
 use super::kept::{below, exists, hash_file, move_to, remove};
 use super::rebuilder::Cache;
-use super::tree::{TreeError, pattern_set};
+use super::tree::TreeError;
+use crate::glob::PatternSet;
 use crate::path::RelPath;
 use crate::plan::{Output, OutputKind, PlanStep};
 use crate::sys::fs::{FsError, TEMP_PREFIX, rename_locked, unlock};
@@ -371,8 +372,8 @@ impl Cache {
     fn folders_for_files(&self, known: &[Entry], outputs: &[Output]) -> Vec<RelPath> {
         let is_glob =
             |output: &&Output| !output.negated && matches!(output.kind, OutputKind::Glob(_));
-        let globs = pattern_set(outputs.iter().filter(is_glob));
-        let negated = pattern_set(outputs.iter().filter(|output| output.negated));
+        let globs: PatternSet = outputs.iter().filter(is_glob).collect();
+        let negated: PatternSet = outputs.iter().filter(|output| output.negated).collect();
         let paths = known.iter().filter_map(|entry| match &entry.path {
             EntryPath::In(path) if entry.kind != Kind::EmptyFolder => Some(path),
             _ => None,

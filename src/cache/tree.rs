@@ -31,7 +31,7 @@ use super::entry::{Entry, EntryPath, Identity, Kind};
 use super::stat::{self, Content, Known};
 use crate::glob::{FileKind, Ignore, Listing, Pattern, PatternSet, Visitor, walk};
 use crate::path::RelPath;
-use crate::plan::{Literal, Output, OutputKind, Sources};
+use crate::plan::{Literal, Output, Sources};
 use crate::sys::fs::{FsError, create_dir_all};
 pub use clock::{Tick, margin};
 pub(super) use look::identity_of_file;
@@ -120,7 +120,7 @@ impl Tree {
             looker: Arc::new(Looker::new(root, &state_dir)),
             state_dir,
             ignore,
-            owned: pattern_set(declared),
+            owned: declared.collect(),
             time: AtomicU64::new(0),
             pool: Pool::default(),
             inputs: Memo::new(),
@@ -604,19 +604,6 @@ impl Visitor for Search<'_> {
             self.found.push(path);
         }
     }
-}
-
-/// What the outputs cover, whatever their flags.
-pub(super) fn pattern_set<'a>(outputs: impl Iterator<Item = &'a Output>) -> PatternSet {
-    let mut set = PatternSet::new();
-    for output in outputs {
-        match &output.kind {
-            OutputKind::File(path) => set.insert_path(path),
-            OutputKind::Folder(path) => set.insert_folder(path),
-            OutputKind::Glob(pattern) => set.insert(pattern),
-        }
-    }
-    set
 }
 
 /// By which a path is remembered: absolute ones are outside of the workspace.

@@ -1,7 +1,8 @@
 //! Globs of sources that match no file, for `pipe check`: one walk for all of them, nothing read.
 
-use std::collections::HashSet;
 use std::path::Path;
+
+use indexmap::IndexSet;
 
 use crate::expand::{ExpandError, Output, OutputKind};
 use crate::glob::{Ignore, Pattern, PatternSet, Want, list};
@@ -15,10 +16,8 @@ const MOST_COMPARED: usize = 100;
 /// The globs of all steps, and what steps make: that is no source.
 #[derive(Default)]
 pub(super) struct Globs {
-    globs: Vec<(Pattern, Span)>,
-    seen: HashSet<(String, Span)>,
-    outputs: Vec<Output>,
-    known: HashSet<String>,
+    globs: IndexSet<(Pattern, Span)>,
+    outputs: IndexSet<Output>,
 }
 
 impl Globs {
@@ -26,42 +25,26 @@ impl Globs {
     pub(super) fn add(&mut self, graph: &StepGraph) {
         for instance in &graph.instances {
             let patterns = instance.plan.sources.iter().flat_map(|all| &all.patterns);
-            for (pattern, span) in patterns.zip(&instance.pattern_spans) {
-                if self.seen.insert((pattern.text().to_owned(), *span)) {
-                    self.globs.push((pattern.clone(), *span));
-                }
-            }
-            for output in instance
-                .plan
-                .outputs
-                .iter()
-                .filter(|output| !output.negated)
-            {
-                if self.known.insert(format!("{output:?}")) {
-                    self.outputs.push(output.clone());
-                }
-            }
+            let globs = patterns.zip(&instance.pattern_spans);
+            self.globs
+                .extend(globs.map(|(pattern, span)| (pattern.clone(), *span)));
+            let outputs = instance.plan.outputs.iter();
+            self.outputs
+                .extend(outputs.filter(|output| !output.negated).cloned());
         }
     }
 
     /// Those that match no file below `root`. Where a folder cannot be read nothing is known.
     pub(super) fn unmatched(&self, root: &Path, ignore: &[String]) -> Vec<ExpandError> {
-        let patterns: Vec<Pattern> = self
-            .globs
-            .iter()
-            .map(|(pattern, _)| pattern.clone())
-            .collect();
+        let patterns = self.globs.iter().map(|(pattern, _)| pattern);
         let Ok(ignore) = Ignore::new(ignore) else {
             return Vec::new();
         };
-        let Ok(files) = list(root, &patterns, &ignore, Want::Files) else {
+        let Ok(mut sources) = list(root, patterns, &ignore, Want::Files) else {
             return Vec::new();
         };
-        let made = made(&self.outputs);
-        let sources: Vec<RelPath> = files
-            .into_iter()
-            .filter(|file| !made.matches(file))
-            .collect();
+        let made: PatternSet = self.outputs.iter().collect();
+        sources.retain(|file| !made.matches(file));
         let unmatched = self
             .globs
             .iter()
@@ -85,18 +68,6 @@ impl Globs {
             false => "put its spelling right, or take it away".to_owned(),
         }
     }
-}
-
-fn made(outputs: &[Output]) -> PatternSet {
-    let mut set = PatternSet::new();
-    for output in outputs {
-        match &output.kind {
-            OutputKind::File(path) => set.insert_path(path),
-            OutputKind::Folder(path) => set.insert_folder(path),
-            OutputKind::Glob(pattern) => set.insert(pattern),
-        }
-    }
-    set
 }
 
 /// Whether one of `files`, which are sorted, matches.

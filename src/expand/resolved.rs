@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::template::{FillError, Late, Template};
-use crate::glob::Pattern;
+use crate::glob::{Pattern, PatternSet};
 pub use crate::model::Retries;
 use crate::path::{RelPath, to_bytes};
 
@@ -215,7 +215,7 @@ pub enum Literal {
 }
 
 /// What a step declares to make.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct Output {
     /// What is made.
     pub kind: OutputKind,
@@ -253,7 +253,7 @@ pub fn cover(outputs: &[Output], path: &RelPath) -> bool {
 }
 
 /// The three forms of an output.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub enum OutputKind {
     /// One file.
     File(RelPath),
@@ -271,6 +271,27 @@ impl OutputKind {
             Self::Folder(folder) => path.is_in(folder),
             Self::Glob(pattern) => pattern.matches(path),
         }
+    }
+}
+
+/// Takes in whatever the outputs cover; their flags do not count.
+impl<'a> Extend<&'a Output> for PatternSet {
+    fn extend<T: IntoIterator<Item = &'a Output>>(&mut self, outputs: T) {
+        for output in outputs {
+            match &output.kind {
+                OutputKind::File(path) => self.insert_path(path),
+                OutputKind::Folder(path) => self.insert_folder(path),
+                OutputKind::Glob(pattern) => self.insert(pattern),
+            }
+        }
+    }
+}
+
+impl<'a> FromIterator<&'a Output> for PatternSet {
+    fn from_iter<T: IntoIterator<Item = &'a Output>>(outputs: T) -> Self {
+        let mut set = Self::new();
+        set.extend(outputs);
+        set
     }
 }
 

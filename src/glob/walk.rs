@@ -122,12 +122,11 @@ pub fn folder(path: &Path) -> io::Result<Listing> {
     Ok(Listing(bytes.into()))
 }
 
-/// The operating system's part of walkdir's error.
+/// The operating system's part of walkdir's error; there is another only where links are followed.
 fn io_error(error: walkdir::Error) -> io::Error {
-    let text = error.to_string();
     error
         .into_io_error()
-        .unwrap_or_else(|| io::Error::other(text))
+        .unwrap_or_else(|| io::Error::other("the folder holds itself"))
 }
 
 /// What a walk asks of its caller.
@@ -218,15 +217,16 @@ pub struct WalkError {
 /// # Errors
 ///
 /// When a folder that a pattern reaches cannot be read.
-pub fn list(
+pub fn list<'a>(
     root: &Path,
-    patterns: &[Pattern],
+    patterns: impl IntoIterator<Item = &'a Pattern>,
     ignore: &Ignore,
     want: Want,
 ) -> Result<Vec<RelPath>, WalkError> {
     let mut lister = Lister {
         root,
         want,
+        folders: HashMap::new(),
         listings: HashMap::new(),
         found: Vec::new(),
     };
@@ -242,10 +242,12 @@ pub fn list(
     Ok(found)
 }
 
-/// Lists each folder once.
+/// Looks at each folder once.
 struct Lister<'a> {
     root: &'a Path,
     want: Want,
+    /// Whether there may be a folder that is reached without a link.
+    folders: HashMap<RelPath, bool>,
     listings: HashMap<RelPath, Option<Arc<Listing>>>,
     found: Vec<RelPath>,
 }
@@ -261,8 +263,8 @@ impl Lister<'_> {
         Ok(())
     }
 
-    fn read(&self, path: &RelPath) -> Result<Option<Arc<Listing>>, WalkError> {
-        if behind_link(self.root, path) {
+    fn read(&mut self, path: &RelPath) -> Result<Option<Arc<Listing>>, WalkError> {
+        if !self.may_be_folder(path) {
             return Ok(None);
         }
         let full = path.under(self.root);
@@ -272,15 +274,32 @@ impl Lister<'_> {
             Err(source) => Err(WalkError { path: full, source }),
         }
     }
+
+    fn may_be_folder(&mut self, path: &RelPath) -> bool {
+        let mut unknown = Vec::new();
+        let mut may_be = true;
+        let around = std::iter::successors(Some(path.clone()), RelPath::parent);
+        for folder in around.take_while(|folder| !folder.is_root()) {
+            if let Some(known) = self.folders.get(&folder) {
+                may_be = *known;
+                break;
+            }
+            unknown.push(folder);
+        }
+        for folder in unknown.into_iter().rev() {
+            may_be = may_be && may_list(&folder.under(self.root));
+            self.folders.insert(folder, may_be);
+        }
+        may_be
+    }
 }
 
-/// Whether a part of `path` below `root` is a link.
-fn behind_link(root: &Path, path: &RelPath) -> bool {
-    let mut full = root.to_path_buf();
-    path.parts().any(|part| {
-        full.push(std::ffi::OsStr::from_bytes(part));
-        full.is_symlink()
-    })
+/// Whether a folder is there, or why it cannot be read is told by listing it.
+fn may_list(path: &Path) -> bool {
+    match path.symlink_metadata() {
+        Ok(facts) => facts.is_dir(),
+        Err(error) => !is_absent(&error),
+    }
 }
 
 /// Whether the error says that nothing is there.

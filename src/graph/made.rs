@@ -143,9 +143,9 @@ pub(super) fn before_axes(workspace: &Workspace, facts: &Facts) -> PatternSet {
         for profile in
             std::iter::once(None).chain(pipeline.profiles.keys().map(|name| Some(name.as_str())))
         {
-            for declared in declared(workspace, pipeline, step, profile, facts) {
-                insert(&mut made, &declared.output);
-            }
+            let declared = declared(workspace, pipeline, step, profile, facts);
+            let outputs = declared.iter().map(|declared| &declared.output);
+            made.extend(outputs.filter(|output| !output.negated));
         }
     });
     made
@@ -164,15 +164,6 @@ fn literal_folder(dir: &RelPath, text: &str) -> Option<RelPath> {
     let literal = &text[..text.find(['$', '*', '?', '[', '{']).unwrap_or(text.len())];
     let folder = RelPath::resolve(dir, &literal.as_bytes()[..literal.rfind('/')?]).ok()?;
     (folder != *dir).then_some(folder)
-}
-
-fn insert(made: &mut PatternSet, output: &Output) {
-    match &output.kind {
-        _ if output.negated => {}
-        OutputKind::File(path) => made.insert_path(path),
-        OutputKind::Folder(path) => made.insert_folder(path),
-        OutputKind::Glob(pattern) => made.insert(pattern),
-    }
 }
 
 fn for_each_step(workspace: &Workspace, mut act: impl FnMut((usize, &Pipeline), (usize, &Step))) {

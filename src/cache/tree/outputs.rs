@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{Seq, Tree, TreeError, What, entry, pattern_set};
+use super::{Seq, Tree, TreeError, What, entry};
 use crate::cache::digest::Digest;
 use crate::cache::entry::{Entry, EntryPath, Identity, Kind};
 use crate::glob::{FileKind, Ignore, Listing, Pattern, PatternSet, Visitor, walk};
@@ -71,7 +71,7 @@ impl Tree {
     }
 
     fn cover(&self, outputs: &[Output]) -> Result<BTreeMap<RelPath, FileKind>, TreeError> {
-        let negated = pattern_set(outputs.iter().filter(|output| output.negated));
+        let negated = outputs.iter().filter(|output| output.negated).collect();
         let mut cover = Cover {
             tree: self,
             negated,

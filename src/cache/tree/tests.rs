@@ -14,6 +14,7 @@ use std::path::Path;
 use rustix::fs::{CWD, Mode, mknodat};
 
 use super::*;
+use crate::plan::OutputKind;
 
 /// A workspace in a temporary folder.
 struct Place {

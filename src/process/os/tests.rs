@@ -265,13 +265,11 @@ fn the_first_signal_asks_and_the_second_kills() {
 #[test]
 fn what_cannot_be_started_says_why() {
     let dir = tempfile::tempdir().unwrap();
-    let write = |name: &str, text: &str, mode: u32| {
-        crate::sys::fs::write_atomic(&dir.path().join(name), text.as_bytes()).unwrap();
-        crate::sys::fs::set_mode(&dir.path().join(name), mode).unwrap();
-    };
-    write("plain", "x", 0o644);
-    write("crlf", "#!/bin/sh\r\necho\r\n", 0o755);
-    write("nothing", "\0\u{1}", 0o755);
+    // Written by another process: a file that a test beside this one still has open is busy.
+    let mut write = sh(r"echo x > plain
+        printf '#!/bin/sh\r\necho\r\n' > crlf; printf '\0\1' > nothing; chmod +x crlf nothing");
+    write.dir = dir.path().to_path_buf();
+    run(&write, limits(None, 0));
     let start = |program: &str| {
         let mut command = sh("");
         command.program = program.into();
