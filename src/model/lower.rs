@@ -176,7 +176,7 @@ impl Lowering {
         defaults: Option<&StepDoc>,
     ) -> IndexMap<String, super::Step> {
         let written = entries(document.steps.as_ref());
-        let mut steps = IndexMap::with_capacity(written.size_hint().0);
+        let mut steps = IndexMap::with_capacity(written.len());
         let of_each = defaults.map_or(0, |defaults| {
             weight(defaults).saturating_sub(weight(&StepDoc::default()))
         });
@@ -481,8 +481,8 @@ fn weight(document: &StepDoc) -> usize {
 /// The entries of a map that may not be there.
 fn entries<T>(
     map: Option<&Spanned<Map<T>>>,
-) -> impl Iterator<Item = &(Spanned<String>, Spanned<T>)> {
-    map.into_iter().flat_map(|map| &map.value.0)
+) -> impl ExactSizeIterator<Item = &(Spanned<String>, Spanned<T>)> {
+    map.map_or(&[][..], |map| &map.value.0).iter()
 }
 
 /// The items of a list that may not be there.
