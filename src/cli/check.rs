@@ -5,13 +5,13 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use miette::Diagnostic;
 
 use super::args::CheckArgs;
-use super::diagnose::{Finding, is_error};
+use super::diagnose::{Finding, all_events, is_error};
 use super::exit::Exit;
 use super::globs::Globs;
 use super::options::Surroundings;
 use super::output;
 use super::session::{Session, plural, tell, tell_refusal};
-use crate::event::Event;
+use crate::event::{self, Event};
 use crate::expand::{ExpandError, Facts, unused};
 use crate::graph::{
     GraphError, InstanceIx, Linked, Purpose, SelectError, Wanted, every, examine, indirect, link,
@@ -32,18 +32,11 @@ pub(super) fn check(around: &Surroundings, args: &CheckArgs) -> Exit {
     };
     let steps = expand_all(&mut session, args.tools);
     let findings = std::mem::take(&mut session.findings);
-    let events = session.events(&findings);
-    if args.json {
-        for event in &events {
-            let line = serde_json::to_string(&Event::Diagnostic(event.clone())).unwrap_or_default();
-            output::out(&format!("{line}\n"));
-        }
-    }
     let refused = findings.iter().any(is_error) || args.strict && !findings.is_empty();
     match (args.json, refused) {
-        (true, _) => {}
-        (false, true) => tell_refusal(&events),
-        (false, false) => tell(&events),
+        (true, _) => print(all_events(&findings, &session.loaded.sources)),
+        (false, true) => tell_refusal(&session.events(&findings)),
+        (false, false) => tell(&session.events(&findings)),
     }
     if refused {
         return Exit::Invalid;
@@ -54,6 +47,13 @@ pub(super) fn check(around: &Surroundings, args: &CheckArgs) -> Exit {
     match args.tools {
         true => super::inventory::inventory(&session, &steps, args.json),
         false => Exit::Good,
+    }
+}
+
+fn print(events: Vec<event::Diagnostic>) {
+    for event in events {
+        let line = serde_json::to_string(&Event::Diagnostic(event)).unwrap_or_default();
+        output::out(&format!("{line}\n"));
     }
 }
 
@@ -141,8 +141,27 @@ fn judge_unused(session: &mut Session, facts: &Facts) {
         ExpandError::Undefined { span, .. } => doubts.hold_at(*span),
         _ => false,
     };
-    errors.retain(|error| !is_lost(error) && told.insert(place(error).unwrap_or_default()));
+    let mut circles: HashSet<_> = session
+        .findings
+        .iter()
+        .filter_map(|one| circle(&**one))
+        .collect();
+    errors.retain(|error| {
+        !is_lost(error)
+            && told.insert(place(error).unwrap_or_default())
+            && circle(error).is_none_or(|names| circles.insert(names))
+    });
     session.findings.extend(errors.into_iter().map(boxed));
+}
+
+/// What needs each other in a circle, wherever that was found.
+fn circle(finding: &dyn Diagnostic) -> Option<BTreeSet<String>> {
+    let code = finding.code()?.to_string();
+    let message = finding.to_string();
+    let (_, names) = message
+        .split_once(": ")
+        .filter(|_| code == "pipe::expand::circle")?;
+    Some(names.split(" → ").map(str::to_owned).collect())
 }
 
 /// What all targets want, unless there are none or it cannot be told.

@@ -53,20 +53,14 @@ pub(super) fn is_error(finding: &Finding) -> bool {
     finding.severity().unwrap_or(Severity::Error) == Severity::Error
 }
 
-/// Findings as an event each, with the report drawn for people; equal ones once. First those that
-/// have no place, then in the order of files and lines. Of very many the first are told, and how
-/// many there are.
+/// Findings as an event each, with the report drawn for people. Of very many the first are told, and
+/// how many there are.
 pub(super) fn events(
     findings: &[Finding],
     sources: &SourceMap,
     around: &Surroundings,
 ) -> Vec<event::Diagnostic> {
-    let mut distinct = HashSet::new();
-    let mut ordered: Vec<&Finding> = findings
-        .iter()
-        .filter(|finding| distinct.insert(identity(finding)))
-        .collect();
-    ordered.sort_by_cached_key(|finding| labels(finding).next().map(|label| label.offset()));
+    let mut ordered = ordered(findings);
     let (mut errors, mut warnings) = (0, 0);
     ordered.retain(|finding| {
         let count = match is_error(finding) {
@@ -87,6 +81,23 @@ pub(super) fn events(
     told.chain(more(errors, warnings)).collect()
 }
 
+/// Findings as an event each for a program, however many there are.
+pub(super) fn all_events(findings: &[Finding], sources: &SourceMap) -> Vec<event::Diagnostic> {
+    let all = ordered(findings).into_iter();
+    all.map(|finding| event(finding, sources)).collect()
+}
+
+/// Equal findings once. First those that have no place, then in the order of files and lines.
+fn ordered(findings: &[Finding]) -> Vec<&Finding> {
+    let mut distinct = HashSet::new();
+    let mut ordered: Vec<&Finding> = findings
+        .iter()
+        .filter(|finding| distinct.insert(identity(finding)))
+        .collect();
+    ordered.sort_by_cached_key(|finding| labels(finding).next().map(|label| label.offset()));
+    ordered
+}
+
 fn labels(finding: &Finding) -> impl Iterator<Item = LabeledSpan> + '_ {
     finding.labels().into_iter().flatten()
 }
@@ -95,7 +106,7 @@ fn labels(finding: &Finding) -> impl Iterator<Item = LabeledSpan> + '_ {
 fn more(errors: usize, warnings: usize) -> Option<event::Diagnostic> {
     let left_out = errors.saturating_sub(MOST) + warnings.saturating_sub(MOST);
     let message = format!(
-        "{} in all; {left_out} of them are not shown",
+        "{} in all; {left_out} of them are not shown: `pipe check --json` tells every one",
         counts(errors, warnings)
     );
     (left_out > 0).then(|| event::Diagnostic {

@@ -5,6 +5,7 @@
 //! outside is a value: [`Facts`]) and starts nothing.
 
 mod caller;
+mod circles;
 mod code;
 mod describe;
 mod engine;

@@ -59,6 +59,9 @@ pub(super) enum Misfit {
     /// A map.
     #[error("a map cannot stand in text")]
     Map,
+    /// A NUL, which no program can be given.
+    #[error("there is a NUL character in this value")]
+    Nul,
 }
 
 impl Misfit {
@@ -73,6 +76,7 @@ impl Misfit {
                     .to_owned()
             }
             Self::UnknownShell => by_environment(expression, "let the script read `VALUE` from its environment"),
+            Self::Nul => "it would end the text for every program: take `\\0` out".to_owned(),
             Self::UnclearText => format!(
                 "texts with expressions in them, raw texts and here-strings have rules of their own; {}",
                 by_environment(expression, "let the script read `VALUE` from its environment")
@@ -102,6 +106,14 @@ pub(super) fn put(value: &Value, place: Place) -> Result<String, Misfit> {
     if value.kind() == ValueKind::Map {
         return Err(Misfit::Map);
     }
+    let text = written(value, place)?;
+    match text.contains('\0') {
+        true => Err(Misfit::Nul),
+        false => Ok(text),
+    }
+}
+
+fn written(value: &Value, place: Place) -> Result<String, Misfit> {
     match place {
         Place::Text => Ok(plain(value)),
         Place::Pattern if value.is_safe() => Ok(escaped(

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use super::circles::circles;
 use super::engine;
 use super::error::ExpandError;
 use super::facts::Facts;
@@ -18,7 +19,7 @@ use crate::parse::{Text, ValueDoc};
 const MOST_MISTAKES: usize = 100;
 
 /// What is wrong with variables, used or not, and with descriptions of targets: text that is no
-/// expression, and names that nobody declares. What a step uses is told where it is expanded, too.
+/// expression, names that nobody declares, and variables that need each other. What a step uses is told where it is expanded, too.
 pub fn unused(workspace: &Workspace, facts: &Facts) -> Vec<ExpandError> {
     let mut errors = Vec::new();
     let mut everywhere: BTreeSet<&str> = names([&workspace.settings.vars]);
@@ -43,6 +44,11 @@ pub fn unused(workspace: &Workspace, facts: &Facts) -> Vec<ExpandError> {
             declared: own,
         };
         judge.all(of_pipeline(pipeline), &mut errors);
+        let below = [&pipeline.vars, &workspace.settings.vars];
+        errors.extend(circles(&below));
+        for profile in pipeline.profiles.values() {
+            errors.extend(circles(&[&profile.vars, below[0], below[1]]));
+        }
     }
     if let Some(pipeline) = workspace.pipelines.values().next() {
         let judge = Judge {
@@ -70,6 +76,13 @@ fn of_pipeline(pipeline: &Pipeline) -> Vec<&Text> {
 
 /// The texts with expressions in some variables.
 fn texts(vars: &Vars) -> Vec<&Text> {
+    vars.values()
+        .flat_map(|value| texts_of(&value.value))
+        .collect()
+}
+
+/// The texts with expressions in a value.
+pub(super) fn texts_of(value: &ValueDoc) -> Vec<&Text> {
     fn add<'v>(doc: &'v ValueDoc, to: &mut Vec<&'v Text>) {
         match doc {
             ValueDoc::Text(text) if text.text.contains("${{") => to.push(text),
@@ -79,9 +92,7 @@ fn texts(vars: &Vars) -> Vec<&Text> {
         }
     }
     let mut all = Vec::new();
-    for value in vars.values() {
-        add(&value.value, &mut all);
-    }
+    add(value, &mut all);
     all
 }
 

@@ -63,6 +63,18 @@ impl<'a> Cx<'a> {
         });
     }
 
+    /// Whether a key is what a comma cut off from the value before it; records that.
+    pub(super) fn is_rest_of_a_text(&mut self, key: &Key<'_>, value: &Node<'_>) -> bool {
+        let file = self.sources.file(key.span);
+        let file = file.filter(|_| matches!(value.value, NodeValue::Null));
+        let Some(help) = file.and_then(|file| traps::comma_made_a_key(file, key.span)) else {
+            return false;
+        };
+        let what = format!("`{}` is a key without a value", traps::short(&key.text));
+        self.value(what, key.span, help);
+        true
+    }
+
     /// Records a key that `place` does not have.
     pub(super) fn unknown_key(
         &mut self,
@@ -73,7 +85,8 @@ impl<'a> Cx<'a> {
     ) {
         let file = self.sources.file(span);
         let comma = file.and_then(|file| traps::comma_made_a_key(file, span));
-        let help = comma.or_else(|| foreign::help(key, keys));
+        let colon = || traps::colon_missing(file?, span, keys);
+        let help = comma.or_else(colon).or_else(|| foreign::help(key, keys));
         self.errors.push(ParseError::UnknownKey {
             key: key.to_owned(),
             place,
@@ -131,10 +144,12 @@ pub(super) fn decode_document<D: Document>(node: Node<'_>, cx: &mut Cx<'_>) -> O
             cx.wrong_type("a map", &node, help);
         }
         NodeValue::Scalar(_) if D::KEYS.contains(&"run") && !D::OTHERS_WARNED => {
-            let help = format!(
-                "a command is written `{{ run: ... }}` where {} stands",
-                D::PLACE
-            );
+            let file = cx.sources.file(node.span);
+            let colon = file.and_then(|file| traps::colon_missing(file, node.span, D::KEYS));
+            let help = colon.unwrap_or_else(|| {
+                let place = D::PLACE;
+                format!("a command is written `{{ run: ... }}` where {place} stands")
+            });
             cx.wrong_type("a map", &node, help);
         }
         _ => cx.wrong_type("a map", &node, shapes::map(cx.field, &node)),
@@ -326,6 +341,9 @@ impl<T: Decode> Decode for Map<T> {
             if T::IGNORES_X && key.text.starts_with("x-") {
                 continue;
             }
+            if cx.is_rest_of_a_text(&key, &value) {
+                continue;
+            }
             if let Some(value) = Decode::decode(value, cx) {
                 map.push((key.into_spanned(), value));
             }
@@ -399,6 +417,10 @@ pub(super) fn wrong_text(node: &Node<'_>, cx: &mut Cx<'_>) {
             .first()
             .and_then(|(key, _)| traps::colon_made_a_map(cx.sources.file(key.span)?, key.span))
             .or_else(|| shapes::list(cx.field, entries))
+            .or_else(|| {
+                let (key, _) = entries.first()?;
+                traps::colon_made_a_pair(cx.sources.file(key.span)?, key.span)
+            })
             .or_else(|| Some("one value stands here, without keys of its own".to_owned())),
         NodeValue::Seq(_) => Some("one value stands here, without brackets or `-`".to_owned()),
         NodeValue::Null => (cx.sources.file(node.span))

@@ -198,8 +198,11 @@ impl Decode for ValueDoc {
                 Self::List(items, node.span)
             }
             NodeValue::Map(entries) => {
-                let entry =
-                    |(key, value): Entry<'_>| Some((key.into_spanned(), Self::decode(value, cx)?));
+                let entry = |(key, value): Entry<'_>| {
+                    let is_value = !cx.is_rest_of_a_text(&key, &value);
+                    let value = is_value.then(|| Self::decode(value, cx))??;
+                    Some((key.into_spanned(), value))
+                };
                 Self::Map(entries.into_iter().filter_map(entry).collect(), node.span)
             }
             NodeValue::Broken => return None,

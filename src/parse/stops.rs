@@ -70,6 +70,26 @@ pub(super) fn explain(file: &SourceFile, stop: &Stop) -> ParseError {
 }
 
 fn by_trouble(file: &SourceFile, stop: &Stop) -> Option<ParseError> {
+    let in_flow = matches!(
+        stop.trouble,
+        Trouble::Alias | Trouble::Flow | Trouble::OpenBracket | Trouble::Mismatch(_)
+    );
+    if let Some(value) = Some(Line::at(file, stop.at))
+        .filter(|_| in_flow)
+        .and_then(traps::bracket_inside)
+    {
+        return Some(ParseError::NeedsQuotes {
+            what: "a bracket in a value between brackets".to_owned(),
+            help: format!(
+                "quote it: `{}`",
+                Line::at(file, stop.at).quoting(file, &value)
+            ),
+            span: file.span(value),
+        });
+    }
+    if let Some(error) = between_brackets(file, stop) {
+        return Some(error);
+    }
     match stop.trouble {
         Trouble::Directive => {
             let line = Line::at(file, stop.at);
@@ -93,6 +113,30 @@ fn by_trouble(file: &SourceFile, stop: &Stop) -> Option<ParseError> {
         Trouble::Line => line_of_its_own(file, stop),
         _ => None,
     }
+}
+
+/// Between brackets: a comma with nothing in front, or items with `- `.
+fn between_brackets(file: &SourceFile, stop: &Stop) -> Option<ParseError> {
+    let line = Line::at(file, stop.at);
+    let before = line.text.get(..stop.at - line.start)?.trim_end();
+    if !before.ends_with(['[', '{', ',']) {
+        return None;
+    }
+    let rest = file.text().get(stop.at..)?;
+    let (what, corrected) = if rest.starts_with("- ") {
+        let plain = line.text.replace("[- ", "[").replace(", - ", ", ");
+        ("`- ` between brackets: there, commas part the items", plain)
+    } else if rest.starts_with(',') {
+        let gap = line.start + before.len()..stop.at + 1;
+        ("nothing stands in front of this comma", line.with(&gap, ""))
+    } else {
+        return None;
+    };
+    Some(ParseError::Syntax {
+        what: what.to_owned(),
+        span: file.span(stop.at..stop.at + 1),
+        help: Some(format!("write `{}`", traps::shown(corrected.trim()))),
+    })
 }
 
 /// The value that starts at `at`, in a block or between brackets.
@@ -265,6 +309,16 @@ fn unclosed(file: &SourceFile, opened: usize, noticed: Option<usize>) -> ParseEr
     let open = file.text()[opened..].chars().next().unwrap_or('[');
     let line = Line::at(file, opened);
     let rest = &line.text[opened - line.start..];
+    let close = closing(open).unwrap_or(']');
+    if let Some(hash) = rest.find(" #").filter(|hash| rest[*hash..].contains(close)) {
+        let value = traps::flow_item(file, opened + hash);
+        return ParseError::NeedsQuotes {
+            what: "` #` in a value without quotes: YAML reads the rest of the line as a comment"
+                .to_owned(),
+            help: format!("quote it: `{}`", line.quoting(file, &value)),
+            span: file.span(value),
+        };
+    }
     let content = rest.find(" #").map_or(rest, |end| &rest[..end]).trim_end();
     let end = opened + content.len();
     let closed: String = openings(file.text(), line.start..end)
@@ -333,7 +387,7 @@ fn colon(file: &SourceFile, stop: &Stop) -> Option<ParseError> {
         return leading(file, stop).or_else(|| Some(colon_error(file, value)));
     }
     let above = line.before(file)?;
-    if let Some(error) = glued_colon(file, above) {
+    if let Some(error) = glued_colon(file, above).or_else(|| traps::no_colon(file, above, true)) {
         return Some(error);
     }
     if line.indentation().len() > above.indentation().len() && above.value().is_some() {
@@ -391,7 +445,9 @@ fn line_of_its_own(file: &SourceFile, stop: &Stop) -> Option<ParseError> {
         return Some(error);
     }
     let line = Line::at(file, stop.at);
-    if let Some(error) = glued_colon(file, line) {
+    if let Some(error) =
+        glued_colon(file, line).or_else(|| traps::no_colon(file, line, goes_on_below(file, line)))
+    {
         return Some(error);
     }
     let content = line.text.trim();

@@ -5,6 +5,8 @@
 
 use std::ops::Range;
 
+use super::decode::Document;
+use super::document::StepDoc;
 use super::error::ParseError;
 use crate::source::{SourceFile, Span};
 
@@ -299,6 +301,93 @@ pub(super) fn colon_made_a_map(file: &SourceFile, key: Span) -> Option<String> {
         let line = line.quoting(file, &value);
         format!("`: ` makes this a map; as text it is quoted: `{line}`")
     })
+}
+
+/// The help for a map where text is wanted, in a list between brackets: `[a, b: c]`.
+pub(super) fn colon_made_a_pair(file: &SourceFile, key: Span) -> Option<String> {
+    let start = (key.start - file.base()) as usize;
+    let line = Line::at(file, start);
+    let before = line.text[..start - line.start].trim_end();
+    let value = start..start + flow_item_end(&file.text()[start..line.end()]);
+    let is_pair = before.ends_with(['[', ',']) && file.text()[value.clone()].contains(": ");
+    is_pair.then(|| {
+        let line = line.quoting(file, &value);
+        format!("`: ` makes this a map; as text it is quoted: `{line}`")
+    })
+}
+
+/// The help for text that begins with one of `keys`, with no `: ` behind it: `run:x` or `run x`.
+pub(super) fn colon_missing(file: &SourceFile, text: Span, keys: &[&str]) -> Option<String> {
+    let start = (text.start - file.base()) as usize;
+    let line = Line::at(file, start);
+    let rest = &line.text[start - line.start..];
+    let key = keys.iter().find(|key| {
+        let after = rest.strip_prefix(**key);
+        after.is_some_and(|after| after.starts_with([':', ' ']) && after.len() > 1)
+    })?;
+    let end = start + key.len();
+    let (what, gap) = match file.text()[end..].starts_with(':') {
+        true => ("a space is missing after `:`", end..end + 1),
+        false => ("a `:` is missing after the key", end..end + 1),
+    };
+    let line = line.with(&gap, ": ");
+    Some(format!("{what}: `{line}`"))
+}
+
+/// `key` alone on its line, or a step's key with a value behind it: `run echo hi`. `is_key` where a
+/// word alone can only be one.
+pub(super) fn no_colon(file: &SourceFile, line: Line<'_>, is_key: bool) -> Option<ParseError> {
+    let content = line.text.split(" #").next().unwrap_or_default().trim();
+    let key = content.split(' ').next().filter(|key| !key.is_empty())?;
+    let is_word = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
+    let is_alone = is_key && key == content && key.bytes().all(is_word) && !key.starts_with('-');
+    if !is_alone && !StepDoc::KEYS.contains(&key) {
+        return None;
+    }
+    let end = line.start + line.indentation().len() + key.len();
+    Some(ParseError::Syntax {
+        what: format!("a `:` is missing after the key `{}`", short(key)),
+        span: file.span(end - key.len()..end),
+        help: Some(format!("write `{}`", line.with(&(end..end), ":"))),
+    })
+}
+
+/// The item of a list or map in one line that has brackets of its own behind its first word, as
+/// `echo {a,b}` in `[echo {a,b}, c]`.
+pub(super) fn bracket_inside(line: Line<'_>) -> Option<Range<usize>> {
+    let text = line.text;
+    let mut item: Option<usize> = None;
+    let mut at = 0;
+    while let Some(character) = text[at..].chars().next() {
+        let end = at + character.len_utf8();
+        let written = item.map(|start| text[start..at].trim());
+        match (character, written) {
+            ('[' | '{', Some(written)) if !written.is_empty() => {
+                let start = item? + text[item?..].len() - text[item?..].trim_start().len();
+                let inner = text[at..].find(closing(character))? + at + 1;
+                let value = start..inner + flow_item_end(&text[inner..]);
+                return (!written.ends_with('$'))
+                    .then(|| line.start + value.start..line.start + value.end);
+            }
+            ('[' | '{', None) if !text[..at].trim_end().ends_with([':', '-']) => return None,
+            ('[' | '{', _) => item = Some(end),
+            (',', Some(_)) => item = Some(end),
+            (':', Some(_)) if text[end..].starts_with(' ') => item = Some(end),
+            ('"' | '\'', Some("")) => at = end + text[end..].find(character)?,
+            (']' | '}', Some(_)) => item = Some(end),
+            _ => {}
+        }
+        at += text[at..].chars().next().map_or(1, char::len_utf8);
+    }
+    None
+}
+
+/// The bracket that closes `open`.
+fn closing(open: char) -> char {
+    match open {
+        '[' => ']',
+        _ => '}',
+    }
 }
 
 /// The help for a key that no `:` follows: `{ description: one, two }` has the key `two` to YAML.

@@ -27,7 +27,7 @@ const HEAD: &str = "\
 # Errors
 
 Every error and every warning has a code. Codes stay as they are; sentences may get better. `pipe check` tells all that is
-wrong in all files at once, in the order of files and lines, and runs nothing; `pipe check --json` tells it as one event a line
+wrong in all files at once, in the order of files and lines, and runs nothing; `pipe check --json` tells it as one event a line, however many there are
 (`schema/events.schema.json`), with the place where each begins and ends. An error anywhere means that nothing runs, with exit
 code 2. A warning does not stop a run unless `--strict` is given.
 
