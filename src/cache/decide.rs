@@ -150,9 +150,19 @@ impl Cache {
             .tree
             .still_all(&last.outputs, since)
             .unwrap_or_default();
+        let covered = self.covered(step);
+        let here: Option<HashSet<&RelPath>> = match &covered {
+            Ok(Some(found)) => Some(found.iter().map(|(path, _)| path).collect()),
+            _ => None,
+        };
+        // What is equal behind a link in the place of a folder is not what was made.
+        let is_behind_link = |entry: &Entry| match (&here, &entry.path) {
+            (Some(here), EntryPath::In(path)) => entry.kind != Kind::Absent && !here.contains(path),
+            _ => false,
+        };
         let mut damage = Vec::new();
         for (at, entry) in last.outputs.iter().enumerate() {
-            if !still.get(at).copied().unwrap_or(false) {
+            if !still.get(at).copied().unwrap_or(false) || is_behind_link(entry) {
                 damage.extend(self.changed_output(entry));
             }
         }
@@ -160,8 +170,11 @@ impl Cache {
             path,
             change: OutputChange::Extra,
         };
-        match self.extra(step, &last.outputs) {
-            Ok(found) => damage.extend(found.into_iter().map(|(path, _)| extra(path.to_string()))),
+        match covered {
+            Ok(found) => {
+                let found = unrecorded(found.unwrap_or_default(), &last.outputs).into_iter();
+                damage.extend(found.map(|(path, _)| extra(path.to_string())));
+            }
             Err(error) => damage.push(extra(error.to_string())),
         }
         damage
@@ -183,26 +196,25 @@ impl Cache {
         })
     }
 
-    /// What the outputs cover that is not in `entries`. Outputs that name one file each cover
-    /// nothing else, and are not looked at.
+    /// What the outputs cover that is not in `entries`.
     pub(super) fn extra(
         &self,
         step: &PlanStep,
         entries: &[Entry],
     ) -> Result<Vec<(RelPath, Kind)>, TreeError> {
+        Ok(unrecorded(self.covered(step)?.unwrap_or_default(), entries))
+    }
+
+    /// What the outputs cover, links not followed. Outputs that name one file each cover nothing
+    /// else, and are not looked at.
+    fn covered(&self, step: &PlanStep) -> Result<Option<Vec<(RelPath, Kind)>>, TreeError> {
         let is_one_file = |output: &crate::plan::Output| {
             matches!(output.kind, OutputKind::File(_)) && !output.optional && !output.negated
         };
         if step.outputs.iter().all(is_one_file) {
-            return Ok(Vec::new());
+            return Ok(None);
         }
-        let recorded: HashSet<&[u8]> = entries
-            .iter()
-            .map(|entry| path_bytes(&entry.path))
-            .collect();
-        let mut found = self.tree.output_paths(&step.outputs)?;
-        found.retain(|(path, _)| !recorded.contains(path.as_bytes()));
-        Ok(found)
+        self.tree.output_paths(&step.outputs).map(Some)
     }
 
     /// The step and what each of the steps that it needs has made, to be kept with the key.
@@ -220,6 +232,16 @@ impl Cache {
             made_by,
         }
     }
+}
+
+/// Of these paths, those that are not in `entries`.
+fn unrecorded(mut found: Vec<(RelPath, Kind)>, entries: &[Entry]) -> Vec<(RelPath, Kind)> {
+    let recorded: HashSet<&[u8]> = entries
+        .iter()
+        .map(|entry| path_bytes(&entry.path))
+        .collect();
+    found.retain(|(path, _)| !recorded.contains(path.as_bytes()));
+    found
 }
 
 /// What a record says that a step made.

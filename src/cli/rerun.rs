@@ -87,7 +87,7 @@ fn forgotten(around: &Surroundings, selection: &Selection) -> Result<Lasts, Exit
 /// What a step made twice.
 struct Compared<'a> {
     step: &'a str,
-    /// Whether its command really ran a second time.
+    /// Whether its command really ran a second time, with the same inputs.
     ran: bool,
     /// Paths, what was there first and what then; `None` for nothing.
     differences: Vec<(String, Option<String>, Option<String>)>,
@@ -110,10 +110,12 @@ impl<'a> Compared<'a> {
             let (old, new) = (old.get(path).cloned(), new.get(path).cloned());
             (old != new).then(|| (path.clone(), old, new))
         };
+        // Somebody may have edited something meanwhile, or another run have come in between.
+        let ran = after.is_some_and(|after| run(after) != run(before) && after.key == before.key);
         Self {
             step,
-            ran: after.is_some_and(|after| run(after) != run(before)),
-            differences: paths.filter_map(difference).collect(),
+            ran,
+            differences: paths.filter_map(difference).filter(|_| ran).collect(),
         }
     }
 }
@@ -157,7 +159,10 @@ fn text(steps: &[Compared]) -> String {
     let mut text = String::new();
     for step in steps {
         if !step.ran {
-            text.push_str(&format!("{}: did not run a second time\n", step.step));
+            text.push_str(&format!(
+                "{}: did not run a second time with the same inputs\n",
+                step.step
+            ));
         }
         for (path, first, second) in &step.differences {
             let of = |one: &Option<String>| one.clone().unwrap_or_else(|| "nothing".to_owned());

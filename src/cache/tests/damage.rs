@@ -96,6 +96,22 @@ fn an_output_folder_swapped_for_a_link_is_not_followed() {
 }
 
 #[test]
+fn equal_bytes_behind_a_link_are_not_the_outputs() {
+    for moved in ["dist", "dist/sub"] {
+        let mut place = built();
+        let before = listing(&place.at("dist"));
+        rename(&place.at(moved), &place.at("twin")).unwrap();
+        symlink(&place.at("twin"), &place.at(moved)).unwrap();
+        let twin = listing(&place.at("twin"));
+        assert_eq!(place.run(never).did, ["restored"], "{moved}");
+        assert!(place.at(moved).symlink_metadata().unwrap().is_dir());
+        assert_eq!(listing(&place.at("dist")), before);
+        assert_eq!(listing(&place.at("twin")), twin, "left alone");
+        assert_eq!(place.run(never).did, ["up to date"]);
+    }
+}
+
+#[test]
 fn a_folder_above_the_outputs_swapped_for_a_link_is_refused() {
     let mut place = Place::new(vec![step("a", &["build/dist/"])]);
     place.run(|_, root| write(&root.join("build/dist/a"), "x"));
