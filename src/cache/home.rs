@@ -13,7 +13,7 @@ use crate::sys::git::Git;
 /// Marks a folder of `pipe`'s.
 const TAG: &str = "CACHEDIR.TAG";
 
-/// Makes `.pipe`, which git and backups leave alone.
+/// Makes `.pipe`, an empty folder: what is in it belongs to whoever holds its lock.
 ///
 /// # Errors
 ///
@@ -24,11 +24,19 @@ pub fn make_state_dir(state_dir: &Path) -> Result<(), FsError> {
         check_link(state_dir).map_err(refused)?;
     }
     check_inside(state_dir).map_err(refused)?;
+    create_dir_all(state_dir)
+}
+
+/// Has git and backups leave `.pipe` alone.
+///
+/// # Errors
+///
+/// When it cannot be written to.
+pub fn mark_state_dir(state_dir: &Path) -> Result<(), FsError> {
     let tag = state_dir.join(TAG);
     if tag.is_file() {
         return Ok(());
     }
-    create_dir_all(state_dir)?;
     write_new(&state_dir.join(".gitignore"), b"*\n")?;
     write_atomic(&tag, CACHEDIR_TAG.as_bytes())
 }
@@ -69,7 +77,7 @@ fn check_link(link: &Path) -> Result<(), String> {
 
 /// Nothing but what a kill leaves of a folder that was just being made.
 fn holds_nothing(folder: &Path) -> bool {
-    let ours = |name: &str| name == ".gitignore" || name.starts_with(TEMP_PREFIX);
+    let ours = |name: &str| [".gitignore", "lock"].contains(&name) || name.starts_with(TEMP_PREFIX);
     std::fs::read_dir(folder).is_ok_and(|mut entries| {
         entries.all(|entry| entry.is_ok_and(|entry| entry.file_name().to_str().is_some_and(ours)))
     })

@@ -96,7 +96,7 @@ pub use discover::{DiscoverError, Discovered};
 pub use encode::Field;
 pub use entry::{Entry, EntryPath, Identity, Kind};
 pub use flight::{Elsewhere, Flight, Turn};
-pub use home::make_state_dir;
+pub use home::{make_state_dir, mark_state_dir};
 pub use local::{Limits, StoreAt};
 pub use made::{Made, PrepareError, Prepared, Ran, Upstream};
 pub use miss::{FileState, MissReason, OutputChange, Variable};

@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use super::action::ActionKey;
 use super::entry::EntryPath;
 use super::fields::Fields;
-use super::home::make_state_dir;
+use super::home::{make_state_dir, mark_state_dir};
 use super::journal::Bench;
 use super::local::{LocalStore, StoreAt};
 use super::made::Prepared;
@@ -94,6 +94,7 @@ impl Cache {
             read_store,
         } = options;
         make_state_dir(&state_dir)?;
+        mark_state_dir(&state_dir)?;
         let tree = Tree::open(
             root.clone(),
             state_dir.clone(),

@@ -12,9 +12,9 @@ use super::state::Ended;
 use crate::path::RelPath;
 use crate::sys::fs::{FsError, TEMP_PREFIX, remove_dir_all, remove_file};
 
-/// Removes what killed runs left half-made in `.pipe`: files on their way to their names, benches
-/// on which nothing was put yet. For whoever holds the workspace's lock; what cannot be removed
-/// harms nobody.
+/// Removes what runs left half-made in `.pipe` that were killed, or had a disk that failed: files on
+/// their way to their names, benches on which nothing was put yet. For whoever holds the
+/// workspace's lock; what cannot be removed harms nobody.
 pub fn sweep(state_dir: &Path) {
     for folder in [state_dir, &state_dir.join("plans")] {
         let is_temporary = |path: &PathBuf| {

@@ -70,9 +70,8 @@ pub(super) fn lock(state: &Path) -> Result<Lock, Exit> {
     let waiting = |_| output::err("waiting for a pipe run in this workspace\n");
     let lock = Lock::acquire(&state.join("lock"), true, waiting);
     let lock = lock.map_err(|error| refuse(&error.to_string()))?;
-    if lock.was_left() {
-        cache::sweep(state);
-    }
+    cache::mark_state_dir(state).map_err(refused)?;
+    cache::sweep(state);
     Ok(lock)
 }
 

@@ -157,7 +157,7 @@ fn run_planned(ready: &Ready, args: &RunArgs, jobs: usize) -> Exit {
     }
 }
 
-/// Takes the workspace's lock; what a killed run left half-made is removed.
+/// Takes the workspace's lock; what earlier runs left half-made is removed.
 fn lock(root: &Path, args: &RunArgs) -> Result<Lock, Exit> {
     let state = root.join(".pipe");
     cache::make_state_dir(&state).map_err(|error| refused(error.into()))?;
@@ -173,9 +173,8 @@ fn lock(root: &Path, args: &RunArgs) -> Result<Lock, Exit> {
         }
         result => result.map_err(refused),
     }?;
-    if lock.was_left() {
-        cache::sweep(&state);
-    }
+    cache::mark_state_dir(&state).map_err(|error| refused(error.into()))?;
+    cache::sweep(&state);
     Ok(lock)
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::args::{SchemaArgs, SchemaKind};
 use super::exit::Exit;
 use super::output;
-use crate::cache::make_state_dir;
+use crate::cache::{make_state_dir, mark_state_dir};
 use crate::init::SCHEMA_NAME;
 use crate::sys::fs::{FsError, read, write_atomic};
 
@@ -21,6 +21,7 @@ pub(super) fn schema(args: &SchemaArgs) -> Exit {
 /// by `pipe init` name it, so that an editor finds it without a network.
 pub(super) fn keep(state_dir: &Path) -> Result<(), FsError> {
     make_state_dir(state_dir)?;
+    mark_state_dir(state_dir)?;
     write_atomic(&state_dir.join(SCHEMA_NAME), text().as_bytes())
 }
 

@@ -18,7 +18,6 @@ use super::fs::{FsError, remove_file};
 #[derive(Debug)]
 pub struct Lock {
     file: File,
-    was_left: bool,
 }
 
 /// Why there is no lock.
@@ -49,15 +48,9 @@ impl Lock {
             on_wait(holder);
             block(&file, path)?;
         }
-        let was_left = file.metadata().is_ok_and(|facts| facts.len() > 0);
         // Who holds it is only told; a full disk is no reason to have no lock.
         let _told = tell(&mut file);
-        Ok(Self { file, was_left })
-    }
-
-    /// Whether the holder before was killed: it did not take its process id out.
-    pub fn was_left(&self) -> bool {
-        self.was_left
+        Ok(Self { file })
     }
 }
 
@@ -233,17 +226,6 @@ mod tests {
             assert_eq!(seen.recv().unwrap(), Some(std::process::id()));
             drop(first);
         });
-    }
-
-    #[test]
-    fn a_holder_that_was_killed_is_noticed() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("lock");
-        assert!(!Lock::acquire(&path, false, |_| ()).unwrap().was_left());
-        assert!(!Lock::acquire(&path, false, |_| ()).unwrap().was_left());
-        std::fs::write(&path, "4711\n").unwrap();
-        assert!(Lock::acquire(&path, false, |_| ()).unwrap().was_left());
-        assert!(!Lock::acquire(&path, false, |_| ()).unwrap().was_left());
     }
 
     #[test]

@@ -275,7 +275,11 @@ impl Scene {
             2 => step.salt = dice.chance(50).then(|| "salt".to_owned()),
             3 => step.name = format!("s{at}{}", ["", "x"][dice.below(2)]),
             4 => step.description = dice.below(100),
-            5 if is_plain => step.mode = [Mode::Shared, Mode::Local, Mode::Off][dice.below(3)],
+            5 if is_plain => {
+                // Nobody looks whether a step that is not cached changes what it reads.
+                let modes = if step.spoils.is_none() { 3 } else { 2 };
+                step.mode = [Mode::Shared, Mode::Local, Mode::Off][dice.below(modes)];
+            }
             6 if is_plain => step.counts = !step.counts,
             7 if is_plain => return Some(self.move_output(at, dice)),
             8 if is_plain && at > 0 => {
