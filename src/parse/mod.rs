@@ -237,6 +237,13 @@ mod tests {
         assert_eq!(parsed.document.steps.expect("steps").value.0.len(), 10_000);
     }
 
+    #[test]
+    fn an_unknown_key_may_start_the_file() {
+        for text in ["one, two: {}\n", ", one: 1\n", "run:x\n", "[one, two\n"] {
+            labels_lie_in(text);
+        }
+    }
+
     /// Damaged files end in errors whose labels lie in the file, never in a panic.
     #[test]
     fn damage_is_reported() {
@@ -245,9 +252,9 @@ mod tests {
             "x-a: &a {b: é}\r\nenv: {<<: *a, c: 2}\r\nvars:\r\n  - |\r\n    foo ${{ é }}\r\n\ta\r\n",
             "? [é]\n: - a\n- 'b'\"c\"\n%é\n",
         ];
-        const PIECES: [&str; 20] = [
+        const PIECES: [&str; 21] = [
             "\t", "{{", "${{", ": ", "- ", "\"", "'", "\n", "é", "*", "!", "@", "[", "}", " #",
-            "<<: ", "\\", "|", "\u{feff}", "---\n",
+            "<<: ", "\\", "|", "\u{feff}", "---\n", ", ",
         ];
         let mut random = 88_172_645_463_325_252_u64;
         let mut below = |limit: usize| {

@@ -398,9 +398,7 @@ pub(super) fn comma_made_a_key(file: &SourceFile, key: Span) -> Option<String> {
     let is_alone = |item: &Range<usize>| !file.text()[item.clone()].contains(':');
     let follows_comma = |item: &Range<usize>| {
         let before = line.text[..item.start - line.start].trim_end();
-        before
-            .ends_with(',')
-            .then_some(line.start + before.len() - 1)
+        Some(line.start + before.strip_suffix(',')?.len())
     };
     if !is_alone(&value) {
         return None;
