@@ -423,7 +423,7 @@ impl ExpandError {
     }
 
     /// Whether what it is about can run all the same.
-    pub(super) fn is_warning(&self) -> bool {
+    pub fn is_warning(&self) -> bool {
         self.severity() == Some(miette::Severity::Warning)
     }
 

@@ -276,6 +276,7 @@ impl<'a> Linker<'a> {
         }
         let of = self.pipelines[pipeline];
         let profile = of.effective_profile(requested);
+        let told = self.expand.len();
         let made = instances(
             self.workspace,
             of,
@@ -291,7 +292,8 @@ impl<'a> Linker<'a> {
             self.requested.push(requested.map(str::to_owned));
             self.instances.push(instance);
         }
-        let all = Arc::new(Expanded::new(first..self.instances.len()));
+        let is_whole = self.expand[told..].iter().all(ExpandError::is_warning);
+        let all = Arc::new(Expanded::new(first..self.instances.len(), is_whole));
         self.expanded.insert(key, Arc::clone(&all));
         all
     }
@@ -445,6 +447,10 @@ impl<'a> Linker<'a> {
         span: Span,
         help: String,
     ) {
+        // The one that is meant may be among those left out.
+        if !all.is_whole() {
+            return;
+        }
         let pairs = wanted.iter();
         let pairs = pairs.map(|(axis, value)| (axis.as_str(), value.as_str()));
         let error = GraphError::NoInstance {

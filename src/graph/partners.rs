@@ -50,15 +50,18 @@ type Table = HashMap<Labels, Vec<InstanceIx>>;
 #[derive(Debug)]
 pub(super) struct Expanded {
     range: Range<InstanceIx>,
+    /// Whether none was left out because of a mistake in it.
+    is_whole: bool,
     /// For each set of axes that was asked for.
     tables: Mutex<HashMap<Axes, Table>>,
 }
 
 impl Expanded {
-    /// The instances at these places.
-    pub(super) fn new(range: Range<InstanceIx>) -> Self {
+    /// The instances at these places; `is_whole` where none was left out because of a mistake in it.
+    pub(super) fn new(range: Range<InstanceIx>, is_whole: bool) -> Self {
         Self {
             range,
+            is_whole,
             tables: Mutex::default(),
         }
     }
@@ -69,6 +72,10 @@ impl Expanded {
 
     pub(super) fn is_empty(&self) -> bool {
         self.range.is_empty()
+    }
+
+    pub(super) fn is_whole(&self) -> bool {
+        self.is_whole
     }
 
     pub(super) fn first(&self) -> Option<InstanceIx> {
